@@ -1,0 +1,1 @@
+"""ARC: the GraphQL contract between the LMOS runtime and its agents (graphql-transport-ws on `/subscriptions`)."""

@@ -1,0 +1,1 @@
+"""Agent, Channel, ChannelRouting and ChannelRollout of `lmos.eclipse/v1`: types, ranges, loading, CRDs. Pure."""

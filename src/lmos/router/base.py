@@ -1,0 +1,150 @@
+"""The ports `Classifier` and `Index`, and the types between router and runtime.
+
+A classifier says `match`, `ambiguous` or `out_of_scope`, never a guess. It knows agents only as the roster of one
+channel: names, descriptions, capabilities and examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Protocol
+
+from lmos.conversation.events import Candidate, Outcome
+from lmos.conversation.messages import Message
+from lmos.encoders.base import Vectors
+
+__all__ = [
+    "Classification",
+    "ClassificationRequest",
+    "Classifier",
+    "ClassifierError",
+    "Index",
+    "IndexEntry",
+    "IndexHit",
+    "Roster",
+    "RosterAgent",
+    "RosterCapability",
+    "UnknownAgent",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RosterCapability:
+    """A capability as the router sees it."""
+
+    name: str
+    version: str = ""
+    description: str = ""
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RosterAgent:
+    """An agent as the router sees it."""
+
+    name: str
+    version: str = ""
+    description: str = ""
+    capabilities: tuple[RosterCapability, ...] = ()
+
+
+@dataclass(frozen=True)
+class Roster:
+    """The agents of one channel. Equal rosters have equal `digest`, in whatever order their agents came."""
+
+    agents: tuple[RosterAgent, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the agents in canonical order: the key under which a classifier caches what it learnt."""
+        return sha256(repr(sorted(self.agents, key=lambda a: (a.name, a.version, repr(a)))).encode()).hexdigest()
+
+    def agent(self, name: str) -> RosterAgent | None:
+        return next((a for a in self.agents if a.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassificationRequest:
+    """One query. `history` is what was said before it, oldest first; `current_agent` answered the last turn."""
+
+    query: str
+    roster: Roster
+    history: tuple[Message, ...] = ()
+    current_agent: str | None = None
+    explicit_agent: str | None = None
+    tenant: str = ""
+    channel: str = ""
+    subset: str = "stable"
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The decision. `agents` is empty unless `outcome` is `match`; `confidence` (0..1) is the best agent's probability.
+
+    `candidates` are best first, and `reason` is one sentence for people.
+    """
+
+    outcome: Outcome
+    agents: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    confidence: float
+    strategy: str
+    reason: str
+
+
+class ClassifierError(Exception):
+    """The classifier cannot decide because of a fault (not because it is unsure)."""
+
+
+class UnknownAgent(ClassifierError):
+    """The explicitly named agent is not in the roster."""
+
+
+class Classifier(Protocol):
+    """Decides which agents of a roster answer a query."""
+
+    @property
+    def name(self) -> str:
+        """The strategy's name, as in `Classification.strategy`."""
+        ...
+
+    async def classify(self, request: ClassificationRequest) -> Classification:
+        """Decide. Raises `UnknownAgent` for an explicit agent that is not there, `ClassifierError` for a fault."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """One example of one capability. `id` is unique within a collection."""
+
+    id: str
+    agent: str
+    capability: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexHit:
+    """An entry and its cosine similarity to the query."""
+
+    entry: IndexEntry
+    score: float
+
+
+class Index(Protocol):
+    """Nearest-neighbour search over vectors in named collections (`{tenant}-{channel}-{subset}`)."""
+
+    async def upsert(self, collection: str, entries: Sequence[IndexEntry], vectors: Vectors) -> None:
+        """Add or replace entries by id; `vectors` is `float32[len(entries), d]`."""
+        ...
+
+    async def remove(self, collection: str, ids: Sequence[str]) -> None:
+        """Remove entries; unknown ids are ignored."""
+        ...
+
+    async def search(self, collection: str, vector: Vectors, k: int) -> list[IndexHit]:
+        """The `k` nearest to `vector` (`float32[d]`), best first, ties by id. An unknown collection is empty."""
+        ...

@@ -1,0 +1,92 @@
+"""The ports of a turn: `TurnLog` (what happened) and `AgentClient` (who is asked).
+
+The tenant is part of every key; there is no call that can forget it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from lmos.conversation.events import TurnEvent, TurnStarted
+from lmos.conversation.exchange import AgentEvent, AgentRequest
+from lmos.conversation.turn import TurnKey
+from lmos.resources.agent import Endpoint
+
+__all__ = ["AgentAddress", "AgentClient", "Begun", "TurnLog", "TurnState", "TurnSummary"]
+
+TurnState = Literal["running", "completed", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAddress:
+    """Where an agent of a ChannelRouting answers. `endpoint` wins over `host`; a bare host means ARC on port 8080."""
+
+    agent: str
+    host: str
+    endpoint: Endpoint | None = None
+    version: str | None = None
+    subset: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What `TurnLog.begin` found.
+
+    `started`: this caller runs the turn; its events continue at `next_seq`, as attempt `attempt`.
+    `completed`: the turn is done; read it. `conflict`: the turn id was used with another fingerprint.
+    """
+
+    state: Literal["started", "completed", "conflict"]
+    attempt: int = 1
+    next_seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSummary:
+    """One turn of a conversation in the log, for history and the next turn's routing."""
+
+    turn: str
+    state: TurnState
+    agent: str | None
+    query: str
+    answer: str | None
+    capability: str | None = None
+    outcome: str | None = None
+
+
+class TurnLog(Protocol):
+    """Append-only record of turns. What `append` returned from survives a crash of process and machine."""
+
+    async def begin(self, key: TurnKey, fingerprint: str, started: TurnStarted) -> Begun:
+        """Claim a turn and append `started` (with seq and attempt filled in), atomically.
+
+        A new, failed or interrupted turn is `started`; of a completed or conflicting one nothing is written. The caller
+        guarantees that it does not run the same key twice at once.
+        """
+        ...
+
+    async def append(self, key: TurnKey, events: Sequence[TurnEvent]) -> None:
+        """Append events that carry consecutive `seq`. `TurnCompleted` or `TurnFailed` ends the attempt."""
+        ...
+
+    async def read(self, key: TurnKey, after: int = -1) -> list[TurnEvent]:
+        """Events of the turn with `seq > after`, in order; empty for an unknown turn."""
+        ...
+
+    async def conversation(self, tenant: str, conversation: str, limit: int = 50) -> list[TurnSummary]:
+        """The newest `limit` turns of a conversation, oldest first."""
+        ...
+
+
+class AgentClient(Protocol):
+    """Asks an agent over one protocol."""
+
+    def ask(self, address: AgentAddress, request: AgentRequest) -> AsyncIterator[AgentEvent]:
+        """Events of the agent, the last an `Answer`. Raises `AgentFailed`; closing the iterator cancels its work."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close kept connections."""
+        ...

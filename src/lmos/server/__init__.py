@@ -1,0 +1,1 @@
+"""ASGI: composes runtime, operator API and agents' surfaces into one application."""
