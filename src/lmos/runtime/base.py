@@ -5,7 +5,8 @@ The tenant is part of every key; there is no call that can forget it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from asyncio import Future
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -71,6 +72,10 @@ class TurnLog(Protocol):
         """Append events that carry consecutive `seq`. `TurnCompleted` or `TurnFailed` ends the attempt."""
         ...
 
+    def submit(self, key: TurnKey, events: Sequence[TurnEvent]) -> Future[None]:
+        """`append` without waiting: the future is done once the events are durable. Order of submission is kept."""
+        ...
+
     async def read(self, key: TurnKey, after: int = -1) -> list[TurnEvent]:
         """Events of the turn with `seq > after`, in order; empty for an unknown turn."""
         ...
@@ -83,8 +88,8 @@ class TurnLog(Protocol):
 class AgentClient(Protocol):
     """Asks an agent over one protocol."""
 
-    def ask(self, address: AgentAddress, request: AgentRequest) -> AsyncIterator[AgentEvent]:
-        """Events of the agent, the last an `Answer`. Raises `AgentFailed`; closing the iterator cancels its work."""
+    def ask(self, address: AgentAddress, request: AgentRequest) -> AsyncGenerator[AgentEvent, None]:
+        """Events of the agent, the last an `Answer`. Raises `AgentFailed`; closing it cancels the work."""
         ...
 
     async def aclose(self) -> None:

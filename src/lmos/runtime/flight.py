@@ -1,0 +1,186 @@
+"""A turn in flight: one task that works, one ordered list of recorded events, any number of readers.
+
+The runtime uses it so that equal posts share one turn. It knows nothing of what a turn does: `work` records events.
+An event reaches readers only after the turn log has made it durable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Self
+
+from lmos.clock import Clock
+from lmos.conversation.errors import TurnConflict
+from lmos.conversation.events import TurnEvent, TurnStarted
+from lmos.conversation.turn import TurnKey
+from lmos.runtime.base import TurnLog
+
+__all__ = ["Flight", "Recorder"]
+
+
+class Recorder:
+    """Stamps events with `seq` and `at`, appends them to the log and publishes them once they are durable."""
+
+    def __init__(
+        self, log: TurnLog, key: TurnKey, clock: Clock, publish: Callable[[Sequence[TurnEvent]], None]
+    ) -> None:
+        self._log = log
+        self._key = key
+        self._clock = clock
+        self._publish = publish
+        self._last: asyncio.Future[None] | None = None
+        self._error: BaseException | None = None
+        self.next_seq = 0
+
+    def record(self, *events: TurnEvent) -> None:
+        """Append without waiting. Raises what an earlier append of this turn failed with."""
+        if self._error is not None:
+            raise self._error
+        now = self._clock.now()
+        stamped: list[TurnEvent] = []
+        for event in events:
+            stamped.append(event.model_copy(update={"seq": self.next_seq, "at": now}))
+            self.next_seq += 1
+        self._last = self._log.submit(self._key, stamped)
+        self._last.add_done_callback(lambda done: self._landed(done, stamped))
+
+    async def flush(self) -> None:
+        """Wait until everything recorded is durable. Raises what the log raised."""
+        if self._last is not None:
+            await asyncio.shield(self._last)
+        if self._error is not None:
+            raise self._error
+
+    def _landed(self, done: asyncio.Future[None], events: Sequence[TurnEvent]) -> None:
+        if done.cancelled():
+            self._error = self._error or asyncio.CancelledError()
+        elif (error := done.exception()) is not None:
+            self._error = self._error or error
+        elif self._error is None:  # the log keeps order, so a gap can only follow an error
+            self._publish(events)
+
+
+class Flight:
+    """One key's turn. Readers iterate `events(after)`; when the last leaves, the work is cancelled after a grace."""
+
+    def __init__(self, key: TurnKey, fingerprint: str, log: TurnLog, clock: Clock) -> None:
+        self.key = key
+        self.fingerprint = fingerprint
+        self.recorder = Recorder(log, key, clock, self._publish)
+        self.attempt = 1
+        self.abandoned = False
+        self._log = log
+        self._events: list[TurnEvent] = []
+        self._first_seq = 0
+        self._changed = asyncio.Event()
+        self._readers = 0
+        self._leaving: asyncio.TimerHandle | None = None
+        self._error: Exception | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, work: Callable[[Self], Awaitable[None]], on_end: Callable[[Self], None]) -> None:
+        """Run `work` as a task; `on_end` is called when it is over, whatever happened."""
+        self._task = asyncio.create_task(self._run(work, on_end), name=f"turn {self.key.turn}")
+
+    async def begin(self, started: TurnStarted) -> bool:
+        """Claim the turn in the log. True: run it. False: it is complete, and its events are published.
+
+        Raises `TurnConflict` when the turn id was used with another body, and what the log raises.
+        """
+        begun = await self._log.begin(self.key, self.fingerprint, started)
+        if begun.state == "conflict":
+            raise TurnConflict(
+                f"turn {self.key.turn!r} of conversation {self.key.conversation!r} was posted with another body; "
+                "use a new turn id for a new message"
+            )
+        if begun.state == "completed":
+            events = await self._log.read(self.key)
+            self._first_seq = max(e.seq for e in events if e.type == "TurnStarted")
+            self._publish(events[self._first_seq :])
+            return False
+        self.attempt = begun.attempt
+        self._first_seq = begun.next_seq - 1
+        self.recorder.next_seq = begun.next_seq
+        self._publish([started.model_copy(update={"seq": self._first_seq, "attempt": begun.attempt})])
+        return True
+
+    async def events(self, after: int = -1, grace: float = 0.0) -> AsyncGenerator[TurnEvent, None]:
+        """Events with `seq > after`: from the log what came before this attempt, then live until the turn ends.
+
+        Without `after`, only this attempt's events. Raises what kept the turn from being recorded (`TurnConflict`, a
+        fault of the log). A reader that leaves last cancels the turn after `grace` seconds.
+        """
+        self._join()
+        try:
+            if after >= 0:
+                await self._wait_for_first()
+                for event in await self._log.read(self.key, after):
+                    if event.seq < self._first_seq:
+                        yield event
+            position = 0
+            while True:
+                while position < len(self._events):
+                    event = self._events[position]
+                    position += 1
+                    if event.seq > after:
+                        yield event
+                if self.over:
+                    if self._error is not None:
+                        raise self._error
+                    return
+                await self._changed.wait()
+        finally:
+            self._leave(grace)
+
+    @property
+    def over(self) -> bool:
+        """Whether the turn has ended and every event of it is published."""
+        return self._task is not None and self._task.done()
+
+    async def cancel(self) -> None:
+        """Cancel the work and wait until its end is recorded."""
+        if self._task is not None and not self._task.done():
+            self.abandoned = True
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self, work: Callable[[Self], Awaitable[None]], on_end: Callable[[Self], None]) -> None:
+        try:
+            await work(self)
+        except Exception as error:  # noqa: BLE001 - the border of a turn: readers get it, other turns do not
+            self._error = error
+        finally:
+            if self._leaving is not None:
+                self._leaving.cancel()
+            on_end(self)
+            # The task counts as done only after this frame: wake readers in the next iteration of the loop.
+            asyncio.get_running_loop().call_soon(self._wake)
+
+    def _publish(self, events: Sequence[TurnEvent]) -> None:
+        self._events.extend(events)
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def _wait_for_first(self) -> None:
+        while not self._events and not self.over:
+            await self._changed.wait()
+
+    def _join(self) -> None:
+        self._readers += 1
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+
+    def _leave(self, grace: float) -> None:
+        self._readers -= 1
+        if self._readers == 0 and not self.over:
+            self._leaving = asyncio.get_running_loop().call_later(grace, self._abandon)
+
+    def _abandon(self) -> None:
+        if self._task is not None and not self._task.done():
+            self.abandoned = True
+            self._task.cancel()

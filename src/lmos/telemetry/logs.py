@@ -1,0 +1,48 @@
+"""Log lines: structlog, one line an event, text or JSON on stderr. Rooms call `logger(room)`, processes `configure()`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+__all__ = ["configure", "logger"]
+
+LogFormat = Literal["text", "json"]
+
+
+def logger(room: str) -> structlog.stdlib.BoundLogger:
+    """The logger of a room; lines carry `logger=lmos.<room>`."""
+    return structlog.stdlib.get_logger(f"lmos.{room}", logger=f"lmos.{room}")
+
+
+def configure(log_format: LogFormat = "text", level: str = "info") -> None:
+    """Set up the process's log: stderr, `level` and above; standard-library loggers go through the same renderer."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())

@@ -1,0 +1,45 @@
+"""Every span, attribute, metric and log event name that LMOS emits. They are API: dashboards and alerts depend on them.
+
+`gen_ai.*` follows OpenTelemetry's semantic conventions for generative AI; `lmos.*` is ours.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Spans
+SPAN_TURN: Final = "lmos.turn"
+SPAN_ROUTE: Final = "lmos.route"
+SPAN_ASK: Final = "invoke_agent"
+
+# Attributes
+TENANT: Final = "lmos.tenant"
+CHANNEL: Final = "lmos.channel"
+SUBSET: Final = "lmos.subset"
+TURN_ID: Final = "lmos.turn.id"
+TURN_OUTCOME: Final = "lmos.turn.outcome"
+TURN_ATTEMPT: Final = "lmos.turn.attempt"
+ROUTE_OUTCOME: Final = "lmos.route.outcome"
+ROUTE_STRATEGY: Final = "lmos.route.strategy"
+ROUTE_CONFIDENCE: Final = "lmos.route.confidence"
+AGENT_PROTOCOL: Final = "lmos.agent.protocol"
+ERROR_CODE: Final = "error.type"
+CONVERSATION_ID: Final = "gen_ai.conversation.id"
+OPERATION: Final = "gen_ai.operation.name"
+AGENT_NAME: Final = "gen_ai.agent.name"
+AGENT_VERSION: Final = "gen_ai.agent.version"
+
+# Metrics
+METRIC_TURNS: Final = "lmos_turns"
+METRIC_TURN_SECONDS: Final = "lmos_turn_duration_seconds"
+METRIC_ROUTE_SECONDS: Final = "lmos_route_duration_seconds"
+METRIC_ASK_SECONDS: Final = "lmos_agent_request_duration_seconds"
+METRIC_RUNNING_TURNS: Final = "lmos_turns_running"
+
+# Log events
+EVENT_TURN_FAILED: Final = "turn failed"
+EVENT_TURN_CRASHED: Final = "turn crashed"
+EVENT_ROUTING_AMBIGUOUS: Final = "several channel routings match"
+EVENT_REQUEST_REFUSED: Final = "request refused"
+EVENT_STARTED: Final = "platform ready"
+EVENT_STOPPED: Final = "platform stopped"
