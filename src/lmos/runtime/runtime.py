@@ -104,6 +104,10 @@ class Runtime:
             async for event in events:
                 yield event
 
+    async def knows(self, key: TurnKey) -> bool:
+        """Whether the turn runs or is in the log."""
+        return key in self._flights or bool(await self._log.read(key))
+
     async def follow(self, key: TurnKey, *, after: int = -1) -> AsyncGenerator[ev.TurnEvent, None]:
         """Events of a known turn with `seq > after`: the log's, then live ones while it runs. Never starts a turn."""
         flight = self._flights.get(key)

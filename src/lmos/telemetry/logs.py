@@ -1,4 +1,4 @@
-"""Log lines: structlog, one line an event, text or JSON on stderr. Rooms call `logger(room)`, processes `configure()`."""
+"""Log lines: structlog, one line an event, text or JSON on stderr. Rooms call `logger(room)`, processes `configure`."""
 
 from __future__ import annotations
 

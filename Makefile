@@ -1,0 +1,48 @@
+# A fresh machine has Python (>= 3.11) and make; `make setup` brings the rest into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+READY := .venv/.ready
+
+.PHONY: setup demo check format test bench docs lock clean
+.DEFAULT_GOAL := setup
+
+setup: $(READY)
+
+$(READY): pyproject.toml requirements.lock $(wildcard packages/*/pyproject.toml)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(UV) pip install --quiet --require-hashes --requirement requirements.lock
+	$(UV) pip install --quiet --no-deps --editable . $(foreach package,$(wildcard packages/*),--editable $(package))
+	@touch $@
+	@echo "Ready: $(BIN)/lmos --help"
+
+demo: setup
+	$(BIN)/python examples/acme/demo.py
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/codespell
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pyright
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: setup
+	$(BIN)/pytest
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+docs: setup
+	$(BIN)/zensical build --clean
+
+lock: setup
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --all-extras \
+		--group dev --group docs --group bench --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv site dist build .lmos

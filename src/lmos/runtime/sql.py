@@ -1,0 +1,179 @@
+"""Tables and statements of the turn log. `turn_log.py` decides what is written; this module writes and reads it.
+
+`turns` has one row a turn, a summary that can be derived from its events; `events` is the record itself. Each function
+takes many rows where the turn log has many: one statement for a whole batch of turns is what makes it fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+
+from lmos.conversation.turn import TurnKey
+from lmos.database.base import Schema
+
+__all__ = [
+    "SCHEMA",
+    "advance_turns",
+    "insert_events",
+    "insert_turns",
+    "metadata",
+    "restart_turns",
+    "select_bodies",
+    "select_summaries",
+    "select_turns",
+]
+
+SCHEMA: Final = Schema(room="runtime", head="runtime-0001", versions=Path(__file__).parent / "revisions")
+
+metadata = MetaData()
+
+_turns = Table(
+    "turns",
+    metadata,
+    Column("id", Integer, primary_key=True),  # order of first starts
+    Column("tenant", String, nullable=False),
+    Column("conversation", String, nullable=False),
+    Column("turn", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("next_seq", Integer, nullable=False),
+    Column("agent", String),
+    Column("capability", String),
+    Column("outcome", String),
+    Column("query", Text, nullable=False),
+    Column("answer", Text),
+    Column("started_at", String),  # RFC 3339, of the first attempt
+    Column("ended_at", String),
+    UniqueConstraint("tenant", "conversation", "turn", name="uq_turns_key"),
+    Index("ix_turns_conversation", "tenant", "conversation", "id"),
+)
+
+_events = Table(
+    "events",
+    metadata,
+    Column("tenant", String, primary_key=True),
+    Column("conversation", String, primary_key=True),
+    Column("turn", String, primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Statements are built once: building one costs more than running it. Names that start with `k_` are keys.
+_t, _e = _turns.c, _events.c
+_this_turn = (_t.tenant == bindparam("k_tenant"))
+_this_turn &= (_t.conversation == bindparam("k_conversation"))
+_this_turn &= (_t.turn == bindparam("k_turn"))
+
+_SELECT_TURNS = select(_t.tenant, _t.conversation, _t.turn, _t.fingerprint, _t.state, _t.attempt, _t.next_seq).where(
+    tuple_(_t.tenant, _t.conversation, _t.turn).in_(bindparam("keys", expanding=True))
+)
+_INSERT_TURNS = insert(_turns)
+_INSERT_EVENTS = insert(_events)
+_RESTART_TURNS = (
+    update(_turns)
+    .where(_this_turn)
+    .values(
+        state="running",
+        attempt=bindparam("to_attempt"),
+        next_seq=bindparam("to_next_seq"),
+        agent=None,
+        capability=None,
+        outcome=None,
+        answer=None,
+        ended_at=None,
+    )
+)
+_ADVANCE_TURNS = (
+    update(_turns)
+    .where(_this_turn, _t.state == "running", _t.next_seq == bindparam("first_seq"))
+    .values(
+        next_seq=bindparam("to_next_seq"),
+        state=bindparam("to_state"),
+        agent=func.coalesce(bindparam("to_agent"), _t.agent),
+        capability=func.coalesce(bindparam("to_capability"), _t.capability),
+        outcome=func.coalesce(bindparam("to_outcome"), _t.outcome),
+        answer=func.coalesce(bindparam("to_answer"), _t.answer),
+        ended_at=bindparam("to_ended_at"),
+    )
+)
+_SELECT_BODIES = (
+    select(_e.body)
+    .where(
+        _e.tenant == bindparam("k_tenant"),
+        _e.conversation == bindparam("k_conversation"),
+        _e.turn == bindparam("k_turn"),
+        _e.seq > bindparam("after"),
+    )
+    .order_by(_e.seq)
+)
+_SELECT_SUMMARIES = (
+    select(_t.turn, _t.state, _t.agent, _t.query, _t.answer, _t.capability, _t.outcome)
+    .where(_t.tenant == bindparam("k_tenant"), _t.conversation == bindparam("k_conversation"))
+    .order_by(_t.id.desc())
+    .limit(bindparam("most"))
+)
+
+
+def select_turns(connection: Connection, keys: Sequence[TurnKey]) -> dict[TurnKey, tuple[str, str, int, int]]:
+    """Fingerprint, state, attempt and next seq of those `keys` that exist."""
+    rows = connection.execute(_SELECT_TURNS, {"keys": [tuple(key) for key in keys]})
+    return {TurnKey(*row[:3]): (row[3], row[4], row[5], row[6]) for row in rows}
+
+
+def insert_turns(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """New turns; a row has every column but `id` and those that events fill."""
+    connection.execute(_INSERT_TURNS, rows)
+
+
+def restart_turns(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Another attempt: `k_*`, `to_attempt`, `to_next_seq`. What the earlier attempt found is forgotten."""
+    connection.execute(_RESTART_TURNS, rows)
+
+
+def advance_turns(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Move turns that run and expect `first_seq`; returns how many did. `None` in `to_*` keeps what is known."""
+    return connection.execute(_ADVANCE_TURNS, rows).rowcount
+
+
+def insert_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Events as JSON `body`, keyed by turn and `seq`."""
+    connection.execute(_INSERT_EVENTS, rows)
+
+
+def select_bodies(connection: Connection, key: TurnKey, after: int) -> list[str]:
+    """JSON of the events with `seq > after`, in order."""
+    return list(connection.execute(_SELECT_BODIES, {**_keyed(key), "after": after}).scalars())
+
+
+def select_summaries(
+    connection: Connection, tenant: str, conversation: str, limit: int
+) -> list[tuple[str, str, str | None, str, str | None, str | None, str | None]]:
+    """Turn, state, agent, query, answer, capability, outcome of the newest `limit` turns, newest first."""
+    keys = {"k_tenant": tenant, "k_conversation": conversation, "most": limit}
+    return [tuple(row) for row in connection.execute(_SELECT_SUMMARIES, keys)]
+
+
+def _keyed(key: TurnKey) -> dict[str, str]:
+    return {"k_tenant": key.tenant, "k_conversation": key.conversation, "k_turn": key.turn}

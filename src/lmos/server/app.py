@@ -1,0 +1,42 @@
+"""The platform's ASGI application: REST, probes and the local agents' ARC surface on one port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fastapi import FastAPI
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from lmos import __version__
+from lmos.operator.base import Store
+from lmos.runtime.runtime import Runtime
+from lmos.server.chat import chat_router
+from lmos.server.errors import install_error_handlers
+from lmos.server.health import health_routes
+from lmos.server.info import agents_router, channels_router
+from lmos.server.limits import BodyLimit
+
+__all__ = ["create_app", "create_rest"]
+
+_DESCRIPTION = """Takes turns of conversations, routes each to the agent that can answer it, and tells which agents and
+channels there are. Paths, bodies and error codes are those of the Eclipse LMOS runtime; streaming and resuming are
+additions."""
+
+
+def create_rest(runtime: Runtime, store: Store, *, namespace: str, resume_grace: float) -> FastAPI:
+    """The REST API with its OpenAPI document (`/openapi.json`, `/docs`)."""
+    rest = FastAPI(title="LMOS runtime", version=__version__, description=_DESCRIPTION, redoc_url=None)
+    install_error_handlers(rest)
+    rest.include_router(chat_router(runtime, resume_grace=resume_grace))
+    rest.include_router(agents_router(runtime.routes))
+    rest.include_router(channels_router(store, namespace))
+    return rest
+
+
+def create_app(
+    rest: FastAPI, *, not_ready: Callable[[], Sequence[str]], arc: Sequence[BaseRoute], max_body_bytes: int
+) -> ASGIApp:
+    """`rest` with probes and ARC routes beside it, behind the limit of the body's size."""
+    rest.router.routes.extend([*health_routes(not_ready), *arc])
+    return BodyLimit(rest, max_body_bytes)

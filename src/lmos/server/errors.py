@@ -1,0 +1,60 @@
+"""From failures to HTTP answers: the table of the LMOS runtime, `{"errorCode", "message"}`. One log line, no traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from lmos.conversation.errors import InvalidRequest, PlatformError, TurnError
+from lmos.operator.base import StoreError
+from lmos.server.wire import ErrorBody
+from lmos.telemetry import names
+from lmos.telemetry.logs import logger
+
+__all__ = ["error_response", "install_error_handlers"]
+
+_log = logger("server")
+_MAX_PROBLEMS = 5
+
+
+def error_response(code: str, message: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """The error body of every REST call."""
+    return JSONResponse(ErrorBody(error_code=code, message=message).model_dump(by_alias=True), status, headers)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer every failure of `app` in the error format."""
+
+    @app.exception_handler(TurnError)
+    async def turn_error(_request: Request, error: TurnError) -> Response:
+        return error_response(error.code, str(error), error.status)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        message = _problems(error.errors())
+        _log.info(names.EVENT_REQUEST_REFUSED, path=request.url.path, error=message)
+        return error_response(InvalidRequest.code, message, 400)
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_request: Request, error: HTTPException) -> Response:
+        code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, InvalidRequest.code)
+        if error.status_code >= 500:
+            code = PlatformError.code
+        return error_response(code, str(error.detail), error.status_code, error.headers)
+
+    @app.exception_handler(StoreError)
+    async def store_error(request: Request, error: StoreError) -> Response:
+        _log.error("store failed", path=request.url.path, error=str(error))
+        return error_response(PlatformError.code, str(error), 500)
+
+
+def _problems(errors: Sequence[Any]) -> str:
+    """`field: what is wrong` for the first few problems; values are not repeated, they may be secrets."""
+    shown = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in errors[:_MAX_PROBLEMS]]
+    more = len(errors) - len(shown)
+    return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
