@@ -15,7 +15,7 @@ LogFormat = Literal["text", "json"]
 
 def logger(room: str) -> structlog.stdlib.BoundLogger:
     """The logger of a room; lines carry `logger=lmos.<room>`."""
-    return structlog.stdlib.get_logger(f"lmos.{room}", logger=f"lmos.{room}")
+    return structlog.stdlib.get_logger(f"lmos.{room}")
 
 
 def configure(log_format: LogFormat = "text", level: str = "info") -> None:
@@ -23,6 +23,7 @@ def configure(log_format: LogFormat = "text", level: str = "info") -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: structlog.typing.Processor = (
