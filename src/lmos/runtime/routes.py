@@ -81,15 +81,17 @@ class RoutingTable:
         """The subsets in which a channel exists, sorted: for error messages."""
         return sorted(s for t, c, s in self._routes if (t, c) == (tenant, channel))
 
-    async def seen(self, routing: ChannelRouting) -> None:
-        """Wait until the table shows `routing` or a later version of it."""
+    async def caught_up(self) -> None:
+        """Wait until the table shows every ChannelRouting that is in the store now."""
+        listing = await self._store.list(ChannelRouting.KIND, self._namespace)
+        wanted = [r for r in listing.items if isinstance(r, ChannelRouting)]
 
-        def shows() -> bool:
+        def shows(routing: ChannelRouting) -> bool:
             mine = self._routings.get(routing.metadata.name)
-            return mine is not None and mine.spec == routing.spec
+            return mine is not None and (mine.metadata.generation or 0) >= (routing.metadata.generation or 0)
 
         async with self._changed:
-            await self._changed.wait_for(shows)
+            await self._changed.wait_for(lambda: all(map(shows, wanted)))
 
     async def run(self) -> None:
         """Follow the store until cancelled; a store that fails is asked again, lookups keep the last known state."""

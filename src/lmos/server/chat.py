@@ -29,7 +29,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     413: {"model": ErrorBody, "description": "`INVALID_REQUEST`: the body is too large."},
     500: {
         "model": ErrorBody,
-        "description": "`AGENT_CLIENT_EXCEPTION`: the agent failed or did not answer; `INTERNAL_SERVER_ERROR` otherwise.",
+        "description": "`AGENT_CLIENT_EXCEPTION`: the agent failed or never answered; else `INTERNAL_SERVER_ERROR`.",
     },
 }
 _STREAM_CONTENT: dict[str, Any] = {
@@ -158,4 +158,3 @@ async def _frames(first: TurnEvent | None, events: AsyncGenerator[TurnEvent, Non
 
 def _frame(event: TurnEvent) -> bytes:
     return f"id: {event.seq}\nevent: {event.type}\ndata: {event.model_dump_json(by_alias=True)}\n\n".encode()
-

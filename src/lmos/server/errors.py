@@ -1,4 +1,4 @@
-"""From failures to HTTP answers: the table of the LMOS runtime, `{"errorCode", "message"}`. One log line, no traceback."""
+"""From failures to HTTP answers: the LMOS runtime's table, `{"errorCode", "message"}`. One log line, no traceback."""
 
 from __future__ import annotations
 

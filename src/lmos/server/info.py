@@ -131,9 +131,7 @@ def _routed_agent_info(group: CapabilityGroup, route: Route) -> RoutedAgentInfo:
         name=plain.name,
         version=plain.version,
         description=plain.description,
-        capabilities=tuple(
-            RoutedCapabilityInfo(**c.model_dump(), subset=route.subset) for c in plain.capabilities
-        ),
+        capabilities=tuple(RoutedCapabilityInfo(**c.model_dump(), subset=route.subset) for c in plain.capabilities),
         addresses=tuple(
             Address(protocol="http", uri=host) for host in dict.fromkeys(c.host for c in group.capabilities)
         ),

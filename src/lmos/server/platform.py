@@ -1,0 +1,178 @@
+"""`Platform`: all of LMOS in one process - store, reconcilers, router, runtime, local agents - ready to be served.
+
+`lmos up` and `lmos.testing` open it. It only composes: each part is a room of its own and knows nothing of this one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from lmos.agents.agent import Agent
+from lmos.agents.loading import load_agents
+from lmos.agents.manifest import to_resource
+from lmos.agents.serving import LocalAgents
+from lmos.clock import Clock, SystemClock
+from lmos.database.engine import Database
+from lmos.encoders.base import Encoder
+from lmos.encoders.registry import encoder_named
+from lmos.models.base import Model
+from lmos.models.registry import model_named
+from lmos.operator.api import routes as operator_routes
+from lmos.operator.manager import Manager
+from lmos.operator.sqlite import SqliteStore
+from lmos.protocols.arc.client import ArcClient
+from lmos.protocols.arc.server import arc_routes
+from lmos.resources.agent import Endpoint
+from lmos.resources.base import Resource
+from lmos.resources.loader import Loaded, load
+from lmos.router.base import Classifier
+from lmos.router.classifier import default_classifier
+from lmos.runtime.arc_client import ArcAgentClient
+from lmos.runtime.local_client import LocalClient
+from lmos.runtime.routes import RoutingTable
+from lmos.runtime.runtime import Runtime
+from lmos.runtime.turn_log import SqlTurnLog
+from lmos.server.app import create_app, create_rest
+from lmos.server.folder import database_path, hold
+from lmos.settings import Settings
+
+__all__ = ["Platform"]
+
+FIELD_MANAGER = "lmos-up"
+
+
+@dataclass
+class Platform:
+    """The parts, for those who compose further. `Platform.open` makes one, `apply_manifests` brings it to ready."""
+
+    settings: Settings
+    store: SqliteStore
+    manager: Manager
+    runtime: Runtime
+    agents: LocalAgents
+    classifier: Classifier
+    app: ASGIApp
+    operator_app: ASGIApp
+    waiting_for: set[str] = field(default_factory=lambda: {"manifests"})
+
+    @staticmethod
+    @asynccontextmanager
+    async def open(
+        settings: Settings,
+        *,
+        platform_host: str,
+        clock: Clock | None = None,
+        encoder: Encoder | None = None,
+        model: Model | None = None,
+    ) -> AsyncIterator[Platform]:
+        """A running platform on `settings.data`. `platform_host` is the `host:port` under which local agents answer.
+
+        Raises `DataFolderInUse`, `DatabaseError`, and what the named model or encoder cannot do.
+        """
+        clock = clock or SystemClock()
+        async with AsyncExitStack() as stack:
+            stack.enter_context(hold(settings.data))
+            database = Database.open(database_path(settings.data), synchronous=settings.synchronous)
+            stack.push_async_callback(database.aclose)
+            store = SqliteStore(database, clock)
+            stack.push_async_callback(store.aclose)
+            encoder = encoder or encoder_named("static")
+            agents = LocalAgents(model or _model(settings, encoder))
+            stack.push_async_callback(agents.aclose)
+            manager = Manager(store, clock, namespaces=[settings.namespace], platform_host=platform_host)
+            await stack.enter_async_context(manager)
+            routes = RoutingTable(store, settings.namespace)
+            await stack.enter_async_context(_running(routes))
+            classifier = default_classifier(encoder)
+            runtime = Runtime(
+                log=SqlTurnLog(database),
+                routes=routes,
+                classifier=classifier,
+                clients={
+                    "local": LocalClient(agents),
+                    "arc": ArcAgentClient(ArcClient(), _service_hosts(settings.service_hosts)),
+                },
+                clock=clock,
+                deadline=settings.turn_deadline,
+            )
+            stack.push_async_callback(runtime.aclose)
+            yield _compose(settings, store, manager, runtime, agents, classifier)
+
+    async def apply_manifests(self, paths: Sequence[str | Path]) -> list[Loaded]:
+        """Load `paths`, put their Python agents to work, apply everything and wait until it is reconciled and routable.
+
+        Raises `ManifestError`, with all problems, before anything is applied.
+        """
+        found: list[Agent] = []
+
+        def python_agents(path: Path) -> list[Resource]:
+            agents = load_agents(path)
+            found.extend(agents)
+            endpoint = Endpoint(protocol="local")
+            return [to_resource(agent, namespace=self.settings.namespace, endpoint=endpoint) for agent in agents]
+
+        loaded = load(paths, default_namespace=self.settings.namespace, python_agents=python_agents) if paths else []
+        self.agents.replace(found)
+        for item in loaded:
+            await self.store.apply(item.resource, field_manager=FIELD_MANAGER)
+        await self.manager.settled()
+        await self.runtime.routes.caught_up()
+        self.waiting_for.discard("manifests")
+        return loaded
+
+
+def _compose(
+    settings: Settings,
+    store: SqliteStore,
+    manager: Manager,
+    runtime: Runtime,
+    agents: LocalAgents,
+    classifier: Classifier,
+) -> Platform:
+    from starlette.applications import Starlette
+
+    from lmos.server.health import health_routes
+
+    waiting_for = {"manifests"}
+
+    def not_ready() -> list[str]:
+        return sorted(waiting_for) + ([] if manager.healthy else ["reconcilers"])
+
+    rest = create_rest(runtime, store, namespace=settings.namespace, resume_grace=settings.resume_grace)
+    app = create_app(rest, not_ready=not_ready, arc=arc_routes(agents), max_body_bytes=settings.max_body_bytes)
+    operator_app = Starlette(routes=[*operator_routes(store), *health_routes(not_ready)])
+    return Platform(settings, store, manager, runtime, agents, classifier, app, operator_app, waiting_for)
+
+
+@asynccontextmanager
+async def _running(routes: RoutingTable) -> AsyncIterator[None]:
+    task = asyncio.create_task(routes.run(), name="routing table")
+    try:
+        await routes.synced.wait()
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _model(settings: Settings, encoder: Encoder) -> Model:
+    key = settings.model_api_key
+    return model_named(settings.model, api_key=key.get_secret_value() if key else None, encoder=encoder)
+
+
+def _service_hosts(text: str) -> dict[str, str]:
+    """`a=127.0.0.1:1,b=127.0.0.1:2` as a mapping. Raises `ValueError` naming the pair that is none."""
+    hosts: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, target = pair.partition("=")
+        if not equals or ":" not in target:
+            raise ValueError(f"LMOS_SERVICE_HOSTS: {pair!r} is not `host=address:port`")
+        hosts[name] = target
+    return hosts
