@@ -31,7 +31,7 @@ class ProvidedCapability(Model):
 
     id: str = Field(default="", max_length=253)
     name: str = Field(min_length=1, max_length=253)
-    version: str = Field(min_length=1, max_length=128)
+    version: str = Field(min_length=1, max_length=256)
     description: str = Field(default="", max_length=16384)
     examples: tuple[str, ...] = Field(default=(), max_length=1000)
 

@@ -40,7 +40,7 @@ class RequiredCapability(Model):
 
     id: str = Field(default="", max_length=253)
     name: str = Field(min_length=1, max_length=253)
-    version: str = Field(max_length=256)
+    version: str = Field(max_length=512)
     strategy: ResolveStrategy = ResolveStrategy.HIGHEST
 
 
@@ -49,7 +49,7 @@ class NearMiss(Model):
 
     capability: str = Field(max_length=253)
     agent: str = Field(max_length=253)
-    provided_version: str = Field(default="", max_length=128)
+    provided_version: str = Field(default="", max_length=256)
     reason: str = Field(max_length=64)
     message: str = Field(default="", max_length=4096)
 

@@ -21,8 +21,8 @@ class RoutedCapability(Model):
 
     id: str = Field(default="", max_length=253)
     name: str = Field(min_length=1, max_length=253)
-    required_version: str = Field(max_length=256)
-    provided_version: str = Field(max_length=128)
+    required_version: str = Field(max_length=512)
+    provided_version: str = Field(max_length=256)
     host: str = Field(max_length=2048)
     description: str = Field(default="", max_length=16384)
     examples: tuple[str, ...] = Field(default=(), max_length=1000)
