@@ -42,5 +42,9 @@ class TurnRequest(WireModel):
         return last_user_text(self.messages)
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the whole request: two posts of one turn id are the same turn only when it is equal."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 (hex) of the request: two posts of one turn id are the same turn only when it is equal.
+
+        The user's token does not count: a retry may carry a fresh one.
+        """
+        said = self.model_dump_json(exclude={"user": {"token"}})
+        return hashlib.sha256(said.encode()).hexdigest()
