@@ -1,0 +1,15 @@
+"""The classifier that `lmos up` uses unless told otherwise. The runtime asks for it; variants are composed here."""
+
+from __future__ import annotations
+
+from lmos.encoders.base import Encoder
+from lmos.router.base import Classifier
+from lmos.router.explicit import ExplicitClassifier
+from lmos.router.vector import VectorClassifier
+
+__all__ = ["default_classifier"]
+
+
+def default_classifier(encoder: Encoder) -> Classifier:
+    """An explicitly named agent first, then the vector classifier on `encoder`."""
+    return ExplicitClassifier(VectorClassifier(encoder))
