@@ -1,0 +1,50 @@
+"""Names that the operator shows to people and machines: condition types, reasons, field managers, log events.
+
+They are API: `kubectl wait`, dashboards and alerts match on them. Kubernetes asks for CamelCase reasons.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Field managers of server-side apply, one for derived objects and one for status.
+FIELD_MANAGER: Final = "lmos-operator"
+STATUS_FIELD_MANAGER: Final = "lmos-operator-status"
+
+# Condition types
+RESOLVED: Final = "Resolved"
+
+# Reasons of the condition `Resolved`
+ALL_CAPABILITIES_PROVIDED: Final = "AllCapabilitiesProvided"
+CAPABILITIES_UNRESOLVED: Final = "CapabilitiesUnresolved"
+NO_AGENT_SERVES_CHANNEL: Final = "NoAgentServesChannel"
+
+# Why one required capability is unresolved
+BAD_RANGE: Final = "BadRange"
+NOT_PROVIDED: Final = "NotProvided"
+NO_MATCHING_AGENT: Final = "NoMatchingAgent"
+
+# Why an agent that provides the capability's name is not taken (near misses), nearest first
+VERSION_OUT_OF_RANGE: Final = "VersionOutOfRange"
+BAD_VERSION: Final = "BadVersion"
+CHANNEL_NOT_SUPPORTED: Final = "ChannelNotSupported"
+TENANT_NOT_SUPPORTED: Final = "TenantNotSupported"
+OTHER_SUBSET: Final = "OtherSubset"
+BAD_ENDPOINT: Final = "BadEndpoint"
+
+MISS_ORDER: Final = (
+    VERSION_OUT_OF_RANGE,
+    BAD_VERSION,
+    CHANNEL_NOT_SUPPORTED,
+    TENANT_NOT_SUPPORTED,
+    OTHER_SUBSET,
+    BAD_ENDPOINT,
+)
+
+# Log events
+EVENT_RECONCILE_RETRY: Final = "reconcile failed, will retry"
+EVENT_RECONCILE_TERMINAL: Final = "reconcile failed, waits for a change"
+EVENT_RECONCILE_PANIC: Final = "reconcile crashed, will retry"
+EVENT_WATCH_FAILED: Final = "watch failed, will resume"
+EVENT_WATCH_EXPIRED: Final = "watch expired, lists again"
+EVENT_REQUEST_FAILED: Final = "operator api could not read the store"
