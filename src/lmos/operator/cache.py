@@ -1,0 +1,239 @@
+"""Objects of one kind, kept up to date by list and watch, with indices: what reconcilers read instead of the store.
+
+`Cache` holds the objects; `Informer` feeds one namespace (or all) of it from a `Store` and reports each change. After a
+gap that the watch cannot bridge (`ResourceExpired`) the informer lists again and reports what vanished in between: a
+cache that keeps deleted agents would send customers to them. Neither knows what the objects mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from typing import Final, Generic, TypeVar
+
+from lmos.operator import metrics, reasons
+from lmos.operator.base import ALL_NAMESPACES, ResourceExpired, Store, StoreError, WatchEvent
+from lmos.operator.queue import BASE_DELAY
+from lmos.resources.base import Resource
+from lmos.telemetry.logs import logger
+
+__all__ = ["Cache", "Indexer", "Informer", "Name"]
+
+R = TypeVar("R", bound=Resource)
+
+Name = tuple[str, str]
+"""Namespace and name of an object of a known kind."""
+
+Indexer = Callable[[R], Iterable[Hashable]]
+"""The values under which an object is found in one index."""
+
+_MAX_DELAY: Final = 30.0
+_EXPIRED: Final = "expired"
+_FAULT: Final = "fault"
+_ENDED: Final = "ended"
+
+
+class Cache(Generic[R]):
+    """Objects by namespace and name, and by the values of each index.
+
+    Resource versions are compared as numbers, as Kubernetes allows for one kind: an older object never replaces a newer
+    one, whatever the order in which a watch and our own writes report them.
+    """
+
+    def __init__(self, model: type[R], indices: Mapping[str, Indexer[R]] | None = None) -> None:
+        self._model = model
+        self._indexers = dict(indices or {})
+        self._objects: dict[Name, R] = {}
+        self._indices: dict[str, dict[Hashable, dict[Name, R]]] = {index: {} for index in self._indexers}
+        self._reached: dict[str, int] = {}
+        self._size = metrics.CACHE_OBJECTS.labels(model.KIND)
+
+    @property
+    def kind(self) -> str:
+        return self._model.KIND
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def get(self, name: Name) -> R | None:
+        return self._objects.get(name)
+
+    def by_index(self, index: str, value: Hashable) -> tuple[R, ...]:
+        """The objects that `index` files under `value`; raises `KeyError` for an unknown index."""
+        return tuple(self._indices[index].get(value, {}).values())
+
+    def names(self, namespace: str = ALL_NAMESPACES) -> tuple[Name, ...]:
+        """The names of all objects in `namespace`."""
+        return tuple(name for name in self._objects if namespace in (ALL_NAMESPACES, name[0]))
+
+    def put(self, resource: Resource) -> tuple[R | None, R] | None:
+        """Take over `resource` unless an equally new or newer one is known; the old and the new object if taken.
+
+        Raises `TypeError` for an object of another kind.
+        """
+        if not isinstance(resource, self._model):
+            raise TypeError(f"a cache of {self.kind} objects cannot hold {resource.key}")
+        name = _name_of(resource)
+        old = self._objects.get(name)
+        if old is not None and version_of(old) >= version_of(resource):
+            return None
+        new = resource.with_meta(managed_fields=()) if resource.metadata.managed_fields else resource
+        if old is not None:
+            self._unfile(name, old)
+        else:
+            self._size.inc()
+        self._objects[name] = new
+        for index, indexer in self._indexers.items():
+            for value in indexer(new):
+                self._indices[index].setdefault(value, {})[name] = new
+        return old, new
+
+    def remove(self, name: Name, version: int) -> R | None:
+        """Forget the object unless it is newer than `version` (it was created again); the removed object if any."""
+        old = self._objects.get(name)
+        if old is None or version_of(old) > version:
+            return None
+        self._unfile(name, old)
+        del self._objects[name]
+        self._size.dec()
+        return old
+
+    def record(self, written: Resource) -> None:
+        """Take over the answer of our own write before the watch tells it, so that the next reconcile sees it.
+
+        An object that the watch has already passed by is left out: it may have been deleted since.
+        """
+        name = _name_of(written)
+        if name in self._objects or version_of(written) > self.reached(name[0]):
+            self.put(written)
+
+    def reach(self, namespace: str, version: int) -> None:
+        """Note that everything in `namespace` (or all) up to `version` is known."""
+        self._reached[namespace] = max(version, self._reached.get(namespace, 0))
+
+    def reached(self, namespace: str) -> int:
+        """The version up to which everything in `namespace` is known."""
+        return max(self._reached.get(namespace, 0), self._reached.get(ALL_NAMESPACES, 0))
+
+    def holds(self, name: Name, *, up_to: int) -> bool:
+        """Whether the object is known in a version that is not newer than `up_to`."""
+        resource = self._objects.get(name)
+        return resource is not None and version_of(resource) <= up_to
+
+    def _unfile(self, name: Name, resource: R) -> None:
+        for index, indexer in self._indexers.items():
+            filed = self._indices[index]
+            for value in indexer(resource):
+                entries = filed.get(value)
+                if entries is not None:
+                    entries.pop(name, None)
+                    if not entries:
+                        del filed[value]
+
+
+class Informer(Generic[R]):
+    """Keeps `cache` equal to one namespace (or all) of `store` and calls `on_change(old, new)` for each difference.
+
+    `synced` is set after the first list; `connected` is false from a fault of the store until it answers again.
+    """
+
+    def __init__(
+        self, store: Store, cache: Cache[R], namespace: str, on_change: Callable[[R | None, R | None], None]
+    ) -> None:
+        self._store = store
+        self._cache = cache
+        self._namespace = namespace
+        self._on_change = on_change
+        self._since: str | None = None
+        self._delay = BASE_DELAY
+        self._progress = asyncio.Event()
+        self.synced = asyncio.Event()
+        self.connected = False
+        self._log = logger("operator").bind(kind=cache.kind, namespace=namespace)
+
+    async def run(self) -> None:
+        """List, then watch for ever. Faults of the store are logged and retried with growing delays."""
+        while True:
+            reason = _ENDED
+            try:
+                if self._since is None:
+                    self._since = await self._list()
+                await self._watch(self._since)
+            except ResourceExpired as fault:
+                reason, self._since = _EXPIRED, None
+                self._log.warning(reasons.EVENT_WATCH_EXPIRED, error=str(fault))
+            except StoreError as fault:
+                reason, self.connected = _FAULT, False
+                self._log.warning(reasons.EVENT_WATCH_FAILED, error=str(fault), delay=self._delay)
+            metrics.WATCH_RESTARTS.labels(self._cache.kind, reason).inc()
+            # Also after an orderly end: a store whose watches end at once must not make us spin.
+            await asyncio.sleep(self._delay)
+            self._delay = min(2 * self._delay, _MAX_DELAY)
+
+    async def caught_up(self, names: Collection[Name] | None = None) -> None:
+        """Wait until the cache has seen what the store holds now, of `names` or of all. Raises `StoreError`."""
+        listing = await self._store.list(self._cache.kind, self._namespace)
+        listed = {_name_of(resource): version_of(resource) for resource in listing.items}
+        await self.synced.wait()
+        # A watch tells changes in order: being past the newest listed object means knowing them all.
+        target = max((version for name, version in listed.items() if names is None or name in names), default=0)
+        while self._cache.reached(self._namespace) < target:
+            await self._progress.wait()
+        gone = [name for name in self._cache.names(self._namespace) if name not in listed]
+        if names is not None:
+            gone = [name for name in gone if name in names]
+        while any(self._cache.holds(name, up_to=int(listing.resource_version)) for name in gone):
+            await self._progress.wait()
+
+    async def _list(self) -> str:
+        listing = await self._store.list(self._cache.kind, self._namespace)
+        self.connected = True
+        listed = {_name_of(resource) for resource in listing.items}
+        for resource in listing.items:
+            self._put(resource)
+        for name in self._cache.names(self._namespace):
+            if name not in listed:
+                self._remove(name, int(listing.resource_version))
+        self._reach(listing.resource_version)
+        self.synced.set()
+        return listing.resource_version
+
+    async def _watch(self, since: str) -> None:
+        async for event in self._store.watch(self._cache.kind, self._namespace, since):
+            self.connected = True
+            self._delay = BASE_DELAY
+            self._take(event)
+            self._since = event.resource_version
+            self._reach(event.resource_version)
+
+    def _take(self, event: WatchEvent) -> None:
+        if event.resource is None:
+            return
+        if event.type == "deleted":
+            self._remove(_name_of(event.resource), int(event.resource_version))
+        else:
+            self._put(event.resource)
+
+    def _put(self, resource: Resource) -> None:
+        taken = self._cache.put(resource)
+        if taken is not None:
+            self._on_change(*taken)
+
+    def _remove(self, name: Name, version: int) -> None:
+        gone = self._cache.remove(name, version)
+        if gone is not None:
+            self._on_change(gone, None)
+
+    def _reach(self, version: str) -> None:
+        self._cache.reach(self._namespace, int(version))
+        waiters, self._progress = self._progress, asyncio.Event()
+        waiters.set()
+
+
+def version_of(resource: Resource) -> int:
+    """The resource version as a number; 0 for an object that no store has written."""
+    return int(resource.metadata.resource_version or 0)
+
+
+def _name_of(resource: Resource) -> Name:
+    return resource.metadata.namespace, resource.metadata.name

@@ -1,0 +1,101 @@
+"""Workers that take keys from a queue and reconcile them, and decide what a failure means.
+
+The manager runs one controller per kind. It knows nothing of kinds: `reconcile` reads, computes and writes. Failures:
+
+    TerminalError       the same state would fail again: logged, forgotten until the object changes
+    StoreError          the store refused or did not answer: logged, tried again with backoff
+    any other           a bug: logged with its traceback, tried again with backoff, and other keys go on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, Generic, TypeVar
+
+import anyio
+from prometheus_client import Counter
+
+from lmos.operator import metrics, reasons
+from lmos.operator.base import StoreError
+from lmos.operator.queue import KeyQueue, QueueClosed
+from lmos.telemetry.logs import logger
+
+__all__ = ["Controller", "TerminalError"]
+
+DEFAULT_WORKERS: Final = 8
+
+K = TypeVar("K", bound=tuple[str, str])
+
+
+class TerminalError(Exception):
+    """This object cannot be reconciled as it is; trying again without a change is useless."""
+
+
+class Controller(Generic[K]):
+    """`workers` tasks that call `reconcile(key)`; never two at once for one key (the queue sees to that)."""
+
+    def __init__(
+        self,
+        name: str,
+        queue: KeyQueue[K],
+        reconcile: Callable[[K], Awaitable[None]],
+        *,
+        workers: int = DEFAULT_WORKERS,
+    ) -> None:
+        if workers < 1:
+            raise ValueError(f"workers is {workers}; a controller needs at least 1")
+        self._name = name
+        self._queue = queue
+        self._reconcile = reconcile
+        self._workers = workers
+        self._log = logger("operator").bind(controller=name)
+        metrics.MAX_CONCURRENT_RECONCILES.labels(name).set(workers)
+
+    async def run(self) -> None:
+        """Work until the queue is closed and what was being worked on is finished."""
+        async with anyio.create_task_group() as group:
+            for _ in range(self._workers):
+                group.start_soon(self._work)
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                key = await self._queue.get()
+            except QueueClosed:
+                return
+            with (
+                metrics.ACTIVE_WORKERS.labels(self._name).track_inprogress(),
+                metrics.RECONCILE_SECONDS.labels(self._name).time(),
+            ):
+                await self._one(key)
+
+    async def _one(self, key: K) -> None:
+        try:
+            await self._reconcile(key)
+        except TerminalError as fault:
+            self._failed(metrics.TERMINAL_RECONCILE_ERRORS)
+            self._log.error(reasons.EVENT_RECONCILE_TERMINAL, namespace=key[0], object=key[1], error=str(fault))
+            self._queue.done(key)
+        except StoreError as fault:
+            delay = self._queue.retry(key)
+            self._failed()
+            self._log.warning(
+                reasons.EVENT_RECONCILE_RETRY,
+                namespace=key[0],
+                object=key[1],
+                error=f"{type(fault).__name__}: {fault}",
+                delay=delay,
+            )
+        except Exception:  # noqa: BLE001 - the border of a reconcile: a bug met by one key must not stop the others
+            delay = self._queue.retry(key)
+            self._failed(metrics.RECONCILE_PANICS)
+            self._log.exception(reasons.EVENT_RECONCILE_PANIC, namespace=key[0], object=key[1], delay=delay)
+        else:
+            metrics.RECONCILES.labels(self._name, metrics.RESULT_SUCCESS).inc()
+            self._queue.done(key)
+
+    def _failed(self, kind: Counter | None = None) -> None:
+        metrics.RECONCILES.labels(self._name, metrics.RESULT_ERROR).inc()
+        metrics.RECONCILE_ERRORS.labels(self._name).inc()
+        if kind is not None:
+            kind.labels(self._name).inc()
