@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any, Final, cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from opentelemetry import propagate, trace
 from pydantic import ValidationError
@@ -20,8 +20,9 @@ from lmos.conversation.exchange import AgentEvent, AgentRequest
 from lmos.protocols.arc.results import ResultReader
 from lmos.protocols.arc.sockets import Broken, Destination, PoolLimits, Socket, SocketPool
 from lmos.protocols.arc.types import AgentResult, to_wire
+from lmos.resources.endpoints import BadEndpoint, subscription_url
 
-__all__ = ["ArcClient", "PoolLimits", "subscriptions_url"]
+__all__ = ["ArcClient", "PoolLimits"]
 
 _FIELDS: Final = (
     "status responseTime context { key value } anonymizationEntities { type value replacement } "
@@ -38,7 +39,6 @@ OLDER_QUERY: Final = _QUERY.format(_FIELDS)
 
 _RELEARN_SECONDS: Final = 600.0
 _MESSAGE_CHARS: Final = 500
-_DEFAULT_PATH: Final = "/subscriptions"
 
 
 class _FieldsUnknown(Exception):
@@ -66,10 +66,10 @@ class ArcClient:
     ) -> AsyncGenerator[AgentEvent]:
         """Events of the agent at `url`, the last an `Answer`.
 
-        `url` as in `subscriptions_url`; `subset` becomes the header `x-subset`. Raises `AgentFailed`. Closing or
-        cancelling tells the agent to stop.
+        `url` is a base or a host, as `lmos.resources.endpoints.subscription_url` reads it; `subset` becomes the header
+        `x-subset`. Raises `AgentFailed`. Closing or cancelling tells the agent to stop.
         """
-        destination = Destination(subscriptions_url(url), subset)
+        destination = _destination(url, subset)
         variables = to_wire(request, agent_name)
         try:
             if not self._is_older(destination.url):
@@ -181,21 +181,11 @@ class ArcClient:
             return frame
 
 
-def subscriptions_url(url: str) -> str:
-    """The WebSocket URL of an agent's base: http(s) and ws(s) mean the same, no path means `/subscriptions`.
-
-    Raises `AgentFailed` for another scheme, a missing host or a bad port.
-    """
+def _destination(url: str, subset: str | None) -> Destination:
     try:
-        parts = urlsplit(url)
-        scheme = {"http": "ws", "ws": "ws", "https": "wss", "wss": "wss"}.get(parts.scheme)
-        usable = scheme is not None and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable, scheme, parts = False, None, urlsplit("")
-    if not usable or scheme is None:
-        raise AgentFailed(f"agent url is {url!r}; write it as http://HOST:PORT or ws://HOST:PORT/PATH")
-    path = parts.path if parts.path.strip("/") else _DEFAULT_PATH
-    return urlunsplit((scheme, parts.netloc, path, parts.query, ""))
+        return Destination(subscription_url(url), subset)
+    except BadEndpoint as error:
+        raise AgentFailed(str(error)) from None
 
 
 def _result(frame: dict[str, Any]) -> AgentResult:
@@ -246,8 +236,8 @@ def _trace_carrier() -> dict[str, str]:
 
 
 def _place(url: str) -> str:
-    """Host and port alone: a message may be read by a customer, and a URL may hold a password."""
-    return urlsplit(url).netloc.rpartition("@")[2]
+    """Host and port: what a reader of the message needs to know."""
+    return urlsplit(url).netloc
 
 
 def _line(text: str) -> str:

@@ -14,7 +14,6 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final, Protocol, cast
 
-import structlog
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -30,12 +29,15 @@ from graphql import (
     subscribe,  # pyright: ignore[reportUnknownVariableType] - as above
     validate,
 )
+from structlog.contextvars import bind_contextvars
 
 from lmos.clock import Clock
 from lmos.conversation.errors import AgentFailed, TurnError
 from lmos.conversation.exchange import AgentEvent, AgentRequest, Answer
 from lmos.protocols.arc.results import ResultWriter
 from lmos.protocols.arc.types import from_wire
+from lmos.telemetry import names
+from lmos.telemetry.logs import logger
 
 __all__ = ["ArcExecutor", "ArcService", "Operation", "OperationFailed", "arc_schema", "arc_sdl"]
 
@@ -46,7 +48,7 @@ KEPT_QUERIES: Final = 64
 
 UNEXPECTED: Final = "The agent failed unexpectedly; its log says why"
 
-_log: structlog.stdlib.BoundLogger = structlog.get_logger("lmos.protocols.arc")
+_log = logger("protocols.arc")
 
 
 class ArcService(Protocol):
@@ -144,10 +146,12 @@ class ArcExecutor:
         except OperationFailed:
             raise
         except TurnError as error:
-            _log.warning("arc_turn_failed", error=str(error), kind=type(error).__name__)
+            _log.warning(names.EVENT_ARC_TURN_FAILED, error=str(error), kind=type(error).__name__)
             raise _refused(str(error)) from None
         except Exception as error:  # noqa: BLE001 - border: an agent may raise anything, its asker sees none of it
-            _log.error("arc_agent_raised", error=str(error), kind=type(error).__name__, where=_innermost(error))
+            _log.error(
+                names.EVENT_ARC_AGENT_RAISED, error=str(error), kind=type(error).__name__, where=_innermost(error)
+            )
             raise _refused(UNEXPECTED) from None
 
     def _execute(self, document: DocumentNode, operation: Operation) -> dict[str, Any]:
@@ -183,6 +187,8 @@ async def _subscribe_agent(
 ) -> AsyncGenerator[dict[str, Any]]:
     """Results of one agent; ends after the agent does, which may be later than its answer."""
     context = info.context
+    # Each subscription has its own task, so these stay with the log lines of this turn, the agent's own included.
+    bind_contextvars(agent=agentName, conversation=request["conversationContext"]["conversationId"])
     asked = from_wire(request, subset=context.subset)
     writer = ResultWriter(context.executor.clock, asked)
     events = context.executor.service.ask(agentName, asked)
@@ -190,7 +196,7 @@ async def _subscribe_agent(
     try:
         async for event in events:
             if answered:
-                _log.warning("arc_event_after_answer", event_type=type(event).__name__, agent=agentName)
+                _log.warning(names.EVENT_ARC_LATE_EVENT, kind=type(event).__name__)
                 continue
             answered = isinstance(event, Answer)
             if (result := writer.write(event)) is not None:

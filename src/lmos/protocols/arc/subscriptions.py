@@ -13,20 +13,21 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-import structlog
 from opentelemetry import context as otel_context
 from opentelemetry import propagate
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lmos.protocols.arc import frames
 from lmos.protocols.arc.execution import ArcExecutor, Operation, OperationFailed
+from lmos.telemetry import names
+from lmos.telemetry.logs import logger
 
 __all__ = ["Connection", "Limits"]
 
 _TRACEPARENT: Final = "traceparent"
 _REASON_BYTES: Final = 120
 
-_log: structlog.stdlib.BoundLogger = structlog.get_logger("lmos.protocols.arc")
+_log = logger("protocols.arc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +184,11 @@ class Connection:
             task.cancel()
         for outcome in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnect):
-                _log.error("arc_operation_broke", error=str(outcome), kind=type(outcome).__name__)
+                _log.error(names.EVENT_ARC_OPERATION_BROKE, error=str(outcome), kind=type(outcome).__name__)
 
     async def _close(self, violation: _Violation) -> None:
         reason = violation.reason.encode()[:_REASON_BYTES].decode(errors="ignore")
-        _log.info("arc_connection_refused", code=violation.code, reason=reason)
+        _log.info(names.EVENT_ARC_CONNECTION_REFUSED, code=violation.code, reason=reason)
         try:
             await self._socket.close(violation.code, reason)
         except WebSocketDisconnect:
