@@ -6,21 +6,24 @@ tells of it.
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lmos.operator.base import ResourceExpired, Store, StoreError, WatchEvent
-from lmos.resources.base import Resource
+from lmos.operator.base import Store
+from lmos.operator.cache import Cache, Informer
 from lmos.resources.routing import CapabilityGroup, ChannelRouting
 from lmos.router.base import Roster, RosterAgent, RosterCapability
 from lmos.runtime.base import AgentAddress
 from lmos.telemetry import names
 from lmos.telemetry.logs import logger
 
-__all__ = ["Route", "RoutingTable"]
+__all__ = ["Route", "RoutingTable", "compile_route"]
 
 _log = logger("runtime")
-_RETRY_SECONDS = 1.0
+_LABELS = "labels"
+
+Labels = tuple[str, str, str]
+"""Tenant, channel and subset."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,62 @@ def compile_route(routing: ChannelRouting) -> Route:
     )
 
 
+class RoutingTable:
+    """Routes by tenant, channel and subset. `run()` it as a task for as long as lookups are wanted."""
+
+    def __init__(self, store: Store, namespace: str) -> None:
+        self._cache = Cache(ChannelRouting, {_LABELS: _labels})
+        self._informer = Informer(store, self._cache, namespace, self._changed)
+        self._routes: dict[Labels, Route] = {}
+
+    def find(self, tenant: str, channel: str, subset: str) -> Route | None:
+        """The route, or `None` when no ChannelRouting has these labels."""
+        return self._routes.get((tenant, channel, subset))
+
+    def subsets(self, tenant: str, channel: str) -> list[str]:
+        """The subsets in which a channel exists, sorted: for error messages."""
+        return sorted(s for t, c, s in self._routes if (t, c) == (tenant, channel))
+
+    async def run(self) -> None:
+        """Follow the store until cancelled; while it fails, lookups keep the last known state."""
+        await self._informer.run()
+
+    async def synced(self) -> None:
+        """Wait until the first listing is in the table."""
+        await self._informer.synced.wait()
+
+    async def caught_up(self) -> None:
+        """Wait until the table shows what the store holds now. Raises `StoreError`."""
+        await self._informer.caught_up()
+
+    def _changed(self, old: ChannelRouting | None, new: ChannelRouting | None) -> None:
+        for labels in {labels for routing in (old, new) if routing is not None for labels in _labels(routing)}:
+            self._rebuild(labels)
+
+    def _rebuild(self, labels: Labels) -> None:
+        found = sorted(self._cache.by_index(_LABELS, labels), key=lambda routing: routing.metadata.name)
+        if not found:
+            self._routes.pop(labels, None)
+            return
+        self._routes[labels] = compile_route(found[0])
+        if len(found) > 1:
+            _log.warning(
+                names.EVENT_ROUTING_AMBIGUOUS,
+                tenant=labels[0],
+                channel=labels[1],
+                subset=labels[2],
+                used=found[0].metadata.name,
+                ignored=[routing.metadata.name for routing in found[1:]],
+                fix="give each Channel of a tenant its own channel or subset label",
+            )
+
+
+def _labels(routing: ChannelRouting) -> Iterable[Labels]:
+    """A routing without tenant or channel label serves nobody."""
+    if routing.tenant and routing.channel:
+        yield routing.tenant, routing.channel, routing.subset
+
+
 def _roster_agent(group: CapabilityGroup) -> RosterAgent:
     return RosterAgent(
         name=group.name,
@@ -60,99 +119,3 @@ def _roster_agent(group: CapabilityGroup) -> RosterAgent:
 def _address(group: CapabilityGroup, subset: str) -> AgentAddress:
     first = group.capabilities[0]
     return AgentAddress(group.name, first.host, first.endpoint, first.provided_version, subset)
-
-
-class RoutingTable:
-    """Routes by (tenant, channel, subset). Run `run()` as a task for as long as lookups are wanted."""
-
-    def __init__(self, store: Store, namespace: str) -> None:
-        self._store = store
-        self._namespace = namespace
-        self._routings: dict[str, ChannelRouting] = {}
-        self._routes: dict[tuple[str, str, str], Route] = {}
-        self._changed = asyncio.Condition()
-        self.synced = asyncio.Event()
-
-    def find(self, tenant: str, channel: str, subset: str) -> Route | None:
-        """The route, or `None` when no ChannelRouting has these labels."""
-        return self._routes.get((tenant, channel, subset))
-
-    def subsets(self, tenant: str, channel: str) -> list[str]:
-        """The subsets in which a channel exists, sorted: for error messages."""
-        return sorted(s for t, c, s in self._routes if (t, c) == (tenant, channel))
-
-    async def caught_up(self) -> None:
-        """Wait until the table shows every ChannelRouting that is in the store now."""
-        listing = await self._store.list(ChannelRouting.KIND, self._namespace)
-        wanted = [r for r in listing.items if isinstance(r, ChannelRouting)]
-
-        def shows(routing: ChannelRouting) -> bool:
-            mine = self._routings.get(routing.metadata.name)
-            return mine is not None and (mine.metadata.generation or 0) >= (routing.metadata.generation or 0)
-
-        async with self._changed:
-            await self._changed.wait_for(lambda: all(map(shows, wanted)))
-
-    async def run(self) -> None:
-        """Follow the store until cancelled; a store that fails is asked again, lookups keep the last known state."""
-        while True:
-            try:
-                listing = await self._store.list(ChannelRouting.KIND, self._namespace)
-                await self._replace(listing.items)
-                self.synced.set()
-                async for event in self._store.watch(ChannelRouting.KIND, self._namespace, listing.resource_version):
-                    await self._apply(event)
-            except ResourceExpired:
-                continue
-            except StoreError as error:
-                _log.warning("routing table cannot read the store", error=str(error), retry_seconds=_RETRY_SECONDS)
-                await asyncio.sleep(_RETRY_SECONDS)
-
-    async def _replace(self, items: tuple[Resource, ...]) -> None:
-        self._routings = {r.metadata.name: r for r in items if isinstance(r, ChannelRouting)}
-        self._routes = {}
-        for routing in sorted(self._routings.values(), key=lambda r: r.metadata.name):
-            self._add(routing)
-        await self._notify()
-
-    async def _apply(self, event: WatchEvent) -> None:
-        routing = event.resource
-        if not isinstance(routing, ChannelRouting):
-            return
-        before = self._routings.pop(routing.metadata.name, None)
-        if event.type != "deleted":
-            self._routings[routing.metadata.name] = routing
-        for touched in {_labels(r) for r in (before, routing) if r is not None}:
-            self._rebuild(touched)
-        await self._notify()
-
-    def _rebuild(self, labels: tuple[str, str, str]) -> None:
-        self._routes.pop(labels, None)
-        for routing in sorted(self._routings.values(), key=lambda r: r.metadata.name):
-            if _labels(routing) == labels:
-                self._add(routing)
-
-    def _add(self, routing: ChannelRouting) -> None:
-        labels = _labels(routing)
-        if not labels[0] or not labels[1]:
-            return
-        if (taken := self._routes.get(labels)) is not None:
-            _log.warning(
-                names.EVENT_ROUTING_AMBIGUOUS,
-                tenant=labels[0],
-                channel=labels[1],
-                subset=labels[2],
-                used=taken.name,
-                ignored=routing.metadata.name,
-                fix="give each Channel of a tenant its own channel or subset label",
-            )
-            return
-        self._routes[labels] = compile_route(routing)
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-
-def _labels(routing: ChannelRouting) -> tuple[str, str, str]:
-    return routing.tenant or "", routing.channel or "", routing.subset

@@ -154,7 +154,7 @@ def _compose(
 async def _running(routes: RoutingTable) -> AsyncIterator[None]:
     task = asyncio.create_task(routes.run(), name="routing table")
     try:
-        await routes.synced.wait()
+        await routes.synced()
         yield
     finally:
         task.cancel()
