@@ -15,7 +15,7 @@ from lmos.conversation.exchange import AgentEvent, AgentRequest
 from lmos.conversation.turn import TurnKey
 from lmos.resources.agent import Endpoint
 
-__all__ = ["AgentAddress", "AgentClient", "Begun", "TurnLog", "TurnState", "TurnSummary"]
+__all__ = ["AgentAddress", "AgentClient", "Begun", "TurnLog", "TurnLogError", "TurnState", "TurnSummary"]
 
 TurnState = Literal["running", "completed", "failed"]
 
@@ -57,8 +57,15 @@ class TurnSummary:
     outcome: str | None = None
 
 
+class TurnLogError(Exception):
+    """Events do not fit the turn: out of order, after its end, or before `begin`. A fault of the caller."""
+
+
 class TurnLog(Protocol):
-    """Append-only record of turns. What `append` returned from survives a crash of process and machine."""
+    """Append-only record of turns. What `append` returned from survives a crash of process and machine.
+
+    Raises `TurnLogError` for events that do not fit; a fault of the storage comes as the storage's own error.
+    """
 
     async def begin(self, key: TurnKey, fingerprint: str, started: TurnStarted) -> Begun:
         """Claim a turn and append `started` (with seq and attempt filled in), atomically.

@@ -24,7 +24,6 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    tuple_,
     update,
 )
 
@@ -36,14 +35,15 @@ __all__ = [
     "advance_turns",
     "insert_events",
     "insert_turns",
+    "keyed",
     "metadata",
     "restart_turns",
     "select_bodies",
     "select_summaries",
-    "select_turns",
+    "select_turn",
 ]
 
-SCHEMA: Final = Schema(room="runtime", head="runtime-0001", versions=Path(__file__).parent / "revisions")
+SCHEMA: Final = Schema(room="runtime", head="runtime_0001", versions=Path(__file__).parent / "revisions")
 
 metadata = MetaData()
 
@@ -82,13 +82,11 @@ _events = Table(
 
 # Statements are built once: building one costs more than running it. Names that start with `k_` are keys.
 _t, _e = _turns.c, _events.c
-_this_turn = (_t.tenant == bindparam("k_tenant"))
-_this_turn &= (_t.conversation == bindparam("k_conversation"))
-_this_turn &= (_t.turn == bindparam("k_turn"))
+_this_turn = _t.tenant == bindparam("k_tenant")
+_this_turn &= _t.conversation == bindparam("k_conversation")
+_this_turn &= _t.turn == bindparam("k_turn")
 
-_SELECT_TURNS = select(_t.tenant, _t.conversation, _t.turn, _t.fingerprint, _t.state, _t.attempt, _t.next_seq).where(
-    tuple_(_t.tenant, _t.conversation, _t.turn).in_(bindparam("keys", expanding=True))
-)
+_SELECT_TURN = select(_t.fingerprint, _t.state, _t.attempt, _t.next_seq).where(_this_turn)
 _INSERT_TURNS = insert(_turns)
 _INSERT_EVENTS = insert(_events)
 _RESTART_TURNS = (
@@ -111,10 +109,10 @@ _ADVANCE_TURNS = (
     .values(
         next_seq=bindparam("to_next_seq"),
         state=bindparam("to_state"),
-        agent=func.coalesce(bindparam("to_agent"), _t.agent),
-        capability=func.coalesce(bindparam("to_capability"), _t.capability),
-        outcome=func.coalesce(bindparam("to_outcome"), _t.outcome),
-        answer=func.coalesce(bindparam("to_answer"), _t.answer),
+        agent=func.coalesce(bindparam("to_agent", type_=String), _t.agent),
+        capability=func.coalesce(bindparam("to_capability", type_=String), _t.capability),
+        outcome=func.coalesce(bindparam("to_outcome", type_=String), _t.outcome),
+        answer=func.coalesce(bindparam("to_answer", type_=String), _t.answer),
         ended_at=bindparam("to_ended_at"),
     )
 )
@@ -136,10 +134,10 @@ _SELECT_SUMMARIES = (
 )
 
 
-def select_turns(connection: Connection, keys: Sequence[TurnKey]) -> dict[TurnKey, tuple[str, str, int, int]]:
-    """Fingerprint, state, attempt and next seq of those `keys` that exist."""
-    rows = connection.execute(_SELECT_TURNS, {"keys": [tuple(key) for key in keys]})
-    return {TurnKey(*row[:3]): (row[3], row[4], row[5], row[6]) for row in rows}
+def select_turn(connection: Connection, key: TurnKey) -> tuple[str, str, int, int] | None:
+    """Fingerprint, state, attempt and next seq of a turn. One by one: SQLite scans the table for a list of keys."""
+    row = connection.execute(_SELECT_TURN, keyed(key)).one_or_none()
+    return None if row is None else (row[0], row[1], row[2], row[3])
 
 
 def insert_turns(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -164,7 +162,7 @@ def insert_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> 
 
 def select_bodies(connection: Connection, key: TurnKey, after: int) -> list[str]:
     """JSON of the events with `seq > after`, in order."""
-    return list(connection.execute(_SELECT_BODIES, {**_keyed(key), "after": after}).scalars())
+    return list(connection.execute(_SELECT_BODIES, {**keyed(key), "after": after}).scalars())
 
 
 def select_summaries(
@@ -175,5 +173,6 @@ def select_summaries(
     return [tuple(row) for row in connection.execute(_SELECT_SUMMARIES, keys)]
 
 
-def _keyed(key: TurnKey) -> dict[str, str]:
+def keyed(key: TurnKey) -> dict[str, Any]:
+    """The parameters that name a turn in a statement."""
     return {"k_tenant": key.tenant, "k_conversation": key.conversation, "k_turn": key.turn}

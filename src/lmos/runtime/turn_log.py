@@ -58,7 +58,7 @@ class SqlTurnLog:
 
     async def begin(self, key: TurnKey, fingerprint: str, started: TurnStarted) -> Begun:
         """Claim a turn. A row that says `running` is an interrupted turn: it becomes another attempt."""
-        return cast(Begun, await self._db.enqueue_batched(_record, _Begin(key, fingerprint, started)))
+        return cast("Begun", await self._db.enqueue_batched(_record, _Begin(key, fingerprint, started)))
 
     async def append(self, key: TurnKey, events: Sequence[TurnEvent]) -> None:
         """Append and wait until it is durable. Raises `TurnLogError` for a `seq` out of order or a turn that ended."""
@@ -83,7 +83,7 @@ class SqlTurnLog:
         """The newest `limit` turns in the order in which they first started."""
         rows = await self._db.read(lambda connection: sql.select_summaries(connection, tenant, conversation, limit))
         return [
-            TurnSummary(turn, cast(TurnState, state), agent, query, answer, capability, outcome)
+            TurnSummary(turn, cast("TurnState", state), agent, query, answer, capability, outcome)
             for turn, state, agent, query, answer, capability, outcome in reversed(rows)
         ]
 
@@ -118,19 +118,14 @@ def _runs(operations: Sequence[_Operation]) -> Iterator[list[_Operation]]:
     yield run
 
 
-def _begin(
-    connection: Connection, claims: Sequence[_Begin]
-) -> tuple[dict[TurnKey, Begun], list[dict[str, Any]]]:
+def _begin(connection: Connection, claims: Sequence[_Begin]) -> tuple[dict[TurnKey, Begun], list[dict[str, Any]]]:
     """Decide each claim and write its turn; returns the answers and the rows of the `TurnStarted` events."""
-    if not claims:
-        return {}, []
-    known = sql.select_turns(connection, [claim.key for claim in claims])
     answers: dict[TurnKey, Begun] = {}
     new: list[dict[str, Any]] = []
     again: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for claim in claims:
-        fingerprint, state, attempt, seq = known.get(claim.key, (claim.fingerprint, "new", 0, 0))
+        fingerprint, state, attempt, seq = sql.select_turn(connection, claim.key) or (claim.fingerprint, "new", 0, 0)
         if fingerprint != claim.fingerprint:
             answers[claim.key] = Begun("conflict", attempt, seq)
             continue
@@ -143,7 +138,7 @@ def _begin(
         if state == "new":
             new.append(_new_turn(claim, begun))
         else:
-            again.append(_keyed(claim.key) | {"to_attempt": begun.attempt, "to_next_seq": begun.next_seq})
+            again.append(sql.keyed(claim.key) | {"to_attempt": begun.attempt, "to_next_seq": begun.next_seq})
     if new:
         sql.insert_turns(connection, new)
     if again:
@@ -177,7 +172,7 @@ def _check(key: TurnKey, events: Sequence[TurnEvent]) -> None:
 
 def _advance(key: TurnKey, events: Sequence[TurnEvent]) -> dict[str, Any]:
     """What `events` change in the turn's summary."""
-    to = _keyed(key) | {
+    to = sql.keyed(key) | {
         "first_seq": events[0].seq,
         "to_next_seq": events[-1].seq + 1,
         "to_state": "running",
@@ -208,7 +203,7 @@ def _advance(key: TurnKey, events: Sequence[TurnEvent]) -> dict[str, Any]:
 def _out_of_order(connection: Connection, appends: Sequence[_Append]) -> TurnLogError:
     """Why an append did not fit. Only for the caller at fault: a batch that fails runs again one by one."""
     key, first = appends[0].key, appends[0].advance["first_seq"]
-    found = sql.select_turns(connection, [key]).get(key)
+    found = sql.select_turn(connection, key)
     if found is None:
         return TurnLogError(f"{_named(key)} was never begun; call begin first")
     _, state, attempt, next_seq = found
@@ -225,10 +220,6 @@ def _row(key: TurnKey, event: TurnEvent) -> dict[str, Any]:
         "seq": event.seq,
         "body": event.model_dump_json(by_alias=True),
     }
-
-
-def _keyed(key: TurnKey) -> dict[str, Any]:
-    return {"k_tenant": key.tenant, "k_conversation": key.conversation, "k_turn": key.turn}
 
 
 def _named(key: TurnKey) -> str:
