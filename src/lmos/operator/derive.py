@@ -136,7 +136,7 @@ def _summary(resolution: Resolution) -> tuple[str, str]:
     """Reason and message of the condition."""
     if resolution.resolved:
         agents = len({wire.agent.metadata.name for wire in resolution.wires})
-        return reasons.ALL_CAPABILITIES_PROVIDED, f"{len(resolution.wires)} capabilities provided by {agents} agents"
+        return reasons.ALL_CAPABILITIES_PROVIDED, f"capabilities: {len(resolution.wires)}, agents: {agents}"
     if not resolution.served:
         return reasons.NO_AGENT_SERVES_CHANNEL, _missing(resolution.unresolved) or "no agent serves this channel"
     return reasons.CAPABILITIES_UNRESOLVED, _missing(resolution.unresolved)
