@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from lmos.agents.capability import Capability, check_version
 from lmos.agents.errors import DefinitionError
 from lmos.agents.tools import Tool
 from lmos.agents.turn import Turn
+from lmos.models.base import ToolSpec
 
 if TYPE_CHECKING:
     from lmos.conversation.exchange import AgentEvent, AgentRequest
@@ -104,6 +105,20 @@ class Agent:
     def tool(self, name: str) -> Tool[..., Any] | None:
         return next((tool for tool in self.tools if tool.name == name), None)
 
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The tools as a model sees them, with the examples of the capabilities that they implement.
+
+        A capability lends its examples to the tool of its name (`view-bill` to `view_bill`); an only tool gets all.
+        """
+        lent: dict[str, list[str]] = {tool.name: [*tool.examples] for tool in self.tools}
+        only = self.tools[0].name if len(self.tools) == 1 else None
+        for capability in self.capabilities:
+            owner = only or next((name for name in lent if _dashed(name) == _dashed(capability.name)), None)
+            if owner is not None:
+                lent[owner] += capability.examples
+        return tuple(replace(tool.spec, examples=tuple(dict.fromkeys(lent[tool.name]))) for tool in self.tools)
+
     async def run(self, request: AgentRequest, *, model: Model) -> AsyncIterator[AgentEvent]:
         """Answer one request with `model`: events as `Engine.ask` gives them. A server keeps one `Engine` instead."""
         from lmos.agents.engine import Engine
@@ -111,6 +126,10 @@ class Agent:
         async with Engine(model) as engine:
             async for event in engine.ask(self, request):
                 yield event
+
+
+def _dashed(name: str) -> str:
+    return name.lower().replace("_", "-")
 
 
 def _suggestion(name: object) -> str:

@@ -139,6 +139,11 @@ class Engine:
             told = model_error(agent.model or "default", error)
             _log.warning("model failed", agent=agent.name, error=str(told), retryable=told.retryable)
             raise AgentFailed(f"agent {agent.name!r}: {told}") from error
+        except AgentFailed:
+            raise
+        except Exception as error:
+            _log.exception("agent crashed", agent=agent.name)
+            raise AgentFailed(f"agent {agent.name!r} crashed: {type(error).__name__}: {error}") from error
         del result  # its text is the last response's; the answer is all that was shown
         return Answer(Message(role="assistant", content=run.text, turn_id=request.turn_id))
 
@@ -193,10 +198,10 @@ class _Tools(AbstractToolset[_Run]):
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._definitions = {
-            tool.name: ToolsetTool[_Run](
-                toolset=self, tool_def=definition(tool.spec), max_retries=TOOL_ROUNDS, args_validator=_ANY
+            spec.name: ToolsetTool[_Run](
+                toolset=self, tool_def=definition(spec), max_retries=TOOL_ROUNDS, args_validator=_ANY
             )
-            for tool in agent.tools
+            for spec in agent.specs
         }
 
     @property

@@ -10,7 +10,8 @@ from pydantic_ai.exceptions import (
     ModelAPIError,
     ModelConnectionError,
     ModelHTTPError,
-    ModelServerError,
+    ModelQuotaExceededError,
+    ModelRequestRejectedError,
     UnexpectedModelBehavior,
     UserError,
 )
@@ -150,7 +151,8 @@ def model_error(name: str, error: Exception) -> ModelError:
     if isinstance(error, ModelConnectionError):
         return ModelError(f"model {name!r} cannot be reached: {error.message}", retryable=True)
     if isinstance(error, ModelAPIError):
-        return ModelError(f"model {name!r} failed: {error.message}", retryable=isinstance(error, ModelServerError))
+        refused = isinstance(error, ModelRequestRejectedError | ModelQuotaExceededError)
+        return ModelError(f"model {name!r} failed: {error.message}", retryable=not refused)
     if isinstance(error, UnexpectedModelBehavior):
         return ModelError(f"model {name!r} sent an answer that cannot be read: {error.message}", retryable=True)
     if isinstance(error, UserError | AgentRunError):

@@ -80,11 +80,13 @@ class ProviderModel:
                 response = stream.get()
         except (AgentRunError, UserError, ValueError) as error:
             raise model_error(self._name, error) from error
+        calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
+        if not pieces and not calls:
+            raise ModelError(f"model {self._name!r} sent an answer without text or tool calls", retryable=True)
         if schema is not None:
             yield ModelDelta(_fitting("".join(pieces), schema, self._name))
-        for part in response.parts:
-            if isinstance(part, ToolCallPart):
-                yield ModelToolCall(part.tool_call_id, part.tool_name, _arguments(part, self._name))
+        for part in calls:
+            yield ModelToolCall(part.tool_call_id, part.tool_name, _arguments(part, self._name))
         yield ModelUsage(response.usage.input_tokens, response.usage.output_tokens)
 
     async def aclose(self) -> None:
