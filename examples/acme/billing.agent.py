@@ -1,65 +1,63 @@
 """Billing of the telco: shows bills and takes objections to them."""
 
-from typing import Literal, get_args
-
 from database import connect, customer, day, euros, month_name
 from lmos import Agent, Capability, Turn, tool
 
-Month = Literal[
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-]  # fmt: skip
 
-
-@tool(examples=["How much was my bill in March?", "Show me the invoice for May", "What did I pay in January?"])
-def bill_of_month(month: Month, turn: Turn) -> str:
-    """The bill of one month: its amount, its items and whether it is paid.
+@tool(
+    examples=[
+        "How much is my bill?",
+        "How much was my bill in March?",
+        "And in May?",
+        "Why is my latest bill so high?",
+        "When is my bill due?",
+        "Wie hoch ist meine Rechnung?",
+    ]
+)
+def show_bill(turn: Turn, month: int | None = None) -> str:
+    """Show a bill: its amount, its items and whether it is paid.
 
     Args:
-        month: The month of the bill.
+        month: The month of the bill, 1 to 12. The newest bill when left out.
     """
-    number = get_args(Month).index(month) + 1
-    with connect() as db:
-        customer(db, turn)
-        query = "SELECT max(month) FROM bills WHERE tenant = ? AND customer = ? AND month LIKE ?"
-        (found,) = db.execute(query, (turn.tenant, turn.user_id, f"%-{number:02d}")).fetchone()
-    return _show(turn, found) if found else f"There is no bill for {month}."
+    found = _newest(turn, month=month)
+    return _show(turn, found) if found else "There is no such bill."
 
 
-@tool(examples=["How much is my bill?", "Why is my latest bill so high?", "Wie hoch ist meine Rechnung?"])
-def latest_bill(turn: Turn) -> str:
-    """The newest bill of the customer: its amount, its items and whether it is paid."""
-    month = _newest(turn)
-    return _show(turn, month) if month else "You have no bills yet."
-
-
-@tool(examples=["And the one before?", "What about the previous month?", "Und die davor?"])
+@tool(examples=["And the one before?", "What about the previous bill?", "Und die davor?"])
 def bill_before(turn: Turn) -> str:
-    """The bill before the one that was shown last in this conversation."""
+    """Show the bill before the one that was shown last in this conversation."""
     shown = _shown(turn)
-    month = _newest(turn, shown)
-    return _show(turn, month) if month else f"There is no bill before {month_name(shown)}."
+    found = _newest(turn, before=shown)
+    return _show(turn, found) if found else f"There is no bill before {month_name(shown)}."
 
 
 @tool(examples=["I want to dispute this bill", "My bill is wrong", "I was charged too much, I object"])
-def dispute_bill(turn: Turn) -> str:
-    """Object to the bill that was shown last: it need not be paid until it has been checked."""
-    month = _shown(turn)
+def dispute_bill(turn: Turn, month: int | None = None) -> str:
+    """Object to a bill: it need not be paid until it has been checked.
+
+    Args:
+        month: The month of the bill, 1 to 12. The bill that was shown last when left out.
+    """
+    disputed = _newest(turn, month=month) if month else _shown(turn)
+    if disputed is None:
+        return "There is no such bill."
     with connect() as db:
         db.execute(
             "UPDATE bills SET status = 'disputed', objection = ? WHERE (tenant, customer, month) = (?, ?, ?)",
-            (turn.query, turn.tenant, turn.user_id, month),
+            (turn.query, turn.tenant, turn.user_id, disputed),
         )
-    return f"I have noted your objection to the bill for {month_name(month)}. You need not pay it until we answer."
+    return f"I have noted your objection to the bill for {month_name(disputed)}. You need not pay it until we answer."
 
 
-def _newest(turn: Turn, before: str = "9999") -> str | None:
-    """Month of the customer's newest bill earlier than the month `before`."""
+def _newest(turn: Turn, *, before: str = "9999", month: int | None = None) -> str | None:
+    """Month (`2026-03`) of the customer's newest bill: earlier than `before`, of calendar month `month`."""
+    wanted = f"%-{month:02d}" if month else "%"
     with connect() as db:
         customer(db, turn)
-        query = "SELECT max(month) FROM bills WHERE tenant = ? AND customer = ? AND month < ?"
-        (month,) = db.execute(query, (turn.tenant, turn.user_id, before)).fetchone()
-    return month
+        query = "SELECT max(month) FROM bills WHERE tenant = ? AND customer = ? AND month < ? AND month LIKE ?"
+        (found,) = db.execute(query, (turn.tenant, turn.user_id, before, wanted)).fetchone()
+    return found
 
 
 def _shown(turn: Turn) -> str:
@@ -116,7 +114,7 @@ agent = Agent(
         Capability("dispute-bill", "1.0.0", "Takes an objection to a bill", DISPUTE),
     ],
     prompt=PROMPT,
-    tools=[bill_of_month, latest_bill, bill_before, dispute_bill],
+    tools=[show_bill, bill_before, dispute_bill],
     tenants=["acme", "globex"],
     channels=["web", "ivr", "app"],
 )
@@ -130,7 +128,7 @@ canary = Agent(
         Capability("dispute-bill", "2.0.0", "Takes an objection to a bill", DISPUTE),
     ],
     prompt=f"{PROMPT} After a bill, ask whether anything on it is unclear.",
-    tools=[bill_of_month, latest_bill, bill_before, dispute_bill],
+    tools=[show_bill, bill_before, dispute_bill],
     tenants=["globex"],
     channels=["web"],
     subset="canary",

@@ -50,7 +50,7 @@ def cancel_contract(confirmed: bool, turn: Turn) -> str:
     """Cancel the contract at its end.
 
     Args:
-        confirmed: Whether the customer really wants to cancel the contract.
+        confirmed: Your confirmation that the contract shall be cancelled, yes or no.
     """
     ends = day(_contract(turn)["ends_on"])
     if not confirmed:
