@@ -19,7 +19,8 @@ agent = Agent(
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -119,12 +120,12 @@ class Agent:
                 lent[owner] += capability.examples
         return tuple(replace(tool.spec, examples=tuple(dict.fromkeys(lent[tool.name]))) for tool in self.tools)
 
-    async def run(self, request: AgentRequest, *, model: Model) -> AsyncIterator[AgentEvent]:
+    async def run(self, request: AgentRequest, *, model: Model) -> AsyncGenerator[AgentEvent, None]:
         """Answer one request with `model`: events as `Engine.ask` gives them. A server keeps one `Engine` instead."""
         from lmos.agents.engine import Engine
 
-        async with Engine(model) as engine:
-            async for event in engine.ask(self, request):
+        async with Engine(model) as engine, aclosing(engine.ask(self, request)) as events:
+            async for event in events:
                 yield event
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -91,7 +91,7 @@ class Engine:
         """Let go of the tools' threads; a tool that still runs in one is not waited for."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    async def ask(self, agent: Agent, request: AgentRequest) -> AsyncIterator[AgentEvent]:
+    async def ask(self, agent: Agent, request: AgentRequest) -> AsyncGenerator[AgentEvent, None]:
         """Deltas, tool calls and results, intermediate messages as they happen, then exactly one `Answer`.
 
         The deltas concatenate to the answer's text. Raises `AgentFailed` when prompt or model fail, or when
