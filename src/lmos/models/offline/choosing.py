@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,12 +12,15 @@ import numpy as np
 from lmos.encoders.base import Encoder, Vectors
 from lmos.models.base import ToolSpec
 from lmos.models.offline.parameters import Parameter, read_parameters, words_of
+from lmos.models.offline.words import ENGLISH, GERMAN
 
 __all__ = ["FIT", "STRONG", "KnownTool", "Tools", "know"]
 
 FIT: Final = 0.24
 """Least similarity at which a tool is called. Unrelated texts reach 0.18 with the static encoder, fitting ones 0.27 to
 0.8 (`tests/models/offline/test_choosing.py` holds the cases)."""
+
+_WORDS_BONUS: Final = 0.15
 
 STRONG: Final = 0.45
 """Similarity at which a text changes the topic although a question is open."""
@@ -30,6 +34,8 @@ class KnownTool:
     parameters: tuple[Parameter, ...]
     topic: frozenset[str]
     """Words of name and description."""
+    words: frozenset[str]
+    """Words of all its texts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,29 +45,41 @@ class Tools:
     known: tuple[KnownTool, ...]
     vectors: Vectors
     owner: tuple[int, ...]
+    spread: Mapping[str, int]
+    """In how many tools' texts a word stands."""
 
-    def scores(self, query: Vectors) -> list[float]:
-        """Similarity of `query` (`float32[d]`) to each tool, that of the tool's nearest text."""
-        similarities = self.vectors @ query
+    def scores(self, text: str, vector: Vectors) -> list[float]:
+        """How well `text` (encoded as `vector`, `float32[d]`) fits each tool.
+
+        That is the similarity of the tool's nearest text, and a little for words that this tool's texts have and
+        others' do not: "latest" and "previous" are near in meaning.
+        """
+        similarities = self.vectors @ vector
         best = [-1.0] * len(self.known)
         for row, tool in enumerate(self.owner):
             best[tool] = max(best[tool], float(similarities[row]))
-        return best
+        words = [word for word in words_of(text) - ENGLISH - GERMAN if word in self.spread]
+        if not words:
+            return best
+        return [
+            score + _WORDS_BONUS * sum(1 / self.spread[word] for word in words if word in tool.words) / len(words)
+            for score, tool in zip(best, self.known, strict=True)
+        ]
 
 
 async def know(specs: Sequence[ToolSpec], encoder: Encoder) -> Tools:
     """Read the tools and encode their texts: name, description, parameters' descriptions, examples."""
-    known = tuple(
-        KnownTool(spec, read_parameters(spec.parameters), words_of(f"{spec.name.replace('_', ' ')} {spec.description}"))
-        for spec in specs
-    )
+    known: list[KnownTool] = []
     texts: list[str] = []
     owner: list[int] = []
-    for position, tool in enumerate(known):
-        name = tool.spec.name.replace("_", " ").replace("-", " ")
-        described = [f"{p.name.replace('_', ' ')}: {p.description}" for p in tool.parameters if p.description]
-        for text in (name, tool.spec.description, *described, *tool.spec.examples):
-            texts.append(text)
-            owner.append(position)
+    for position, spec in enumerate(specs):
+        parameters = read_parameters(spec.parameters)
+        name = spec.name.replace("_", " ").replace("-", " ")
+        described = [f"{p.name.replace('_', ' ')}: {p.description}" for p in parameters if p.description]
+        own = [name, spec.description, *described, *spec.examples]
+        known.append(KnownTool(spec, parameters, words_of(f"{name} {spec.description}"), words_of(" ".join(own))))
+        texts += own
+        owner += [position] * len(own)
     vectors = await encoder.encode(texts) if texts else np.zeros((0, encoder.dimensions), np.float32)
-    return Tools(known, vectors, tuple(owner))
+    spread = Counter(word for tool in known for word in tool.words)
+    return Tools(tuple(known), vectors, tuple(owner), spread)

@@ -81,7 +81,8 @@ class OfflineModel:
         except EncoderError as error:
             raise ModelError(f"the offline model's encoder failed: {error}") from error
         utterances = [
-            Utterance(text, tools.scores(vector), before) for (text, before), vector in zip(turns, vectors, strict=True)
+            Utterance(text, tools.scores(text, vector), before)
+            for (text, before), vector in zip(turns, vectors, strict=True)
         ]
         return decide(utterances, tools, self._clock.now().date())
 
