@@ -7,6 +7,7 @@ caller's: a turn has no deadline here beyond the wait for the agent's first sign
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any, Final, cast
@@ -36,6 +37,10 @@ _QUERY: Final = (
 FULL_QUERY: Final = _QUERY.format(f"{_NEWER_FIELDS} {_FIELDS}")
 # Agents up to ARC 0.126.0 know neither `type` nor `toolCalls`.
 OLDER_QUERY: Final = _QUERY.format(_FIELDS)
+
+_UNKNOWN_FIELD: Final = re.compile(
+    r"FieldUndefined.*\b(type|toolCalls)\b.*|Cannot query field ['\"](type|toolCalls)['\"] on type ['\"]AgentResult"
+)
 
 _RELEARN_SECONDS: Final = 600.0
 _MESSAGE_CHARS: Final = 500
@@ -83,8 +88,6 @@ class ArcClient:
             async with aclosing(self._turn(destination, OLDER_QUERY, variables)) as events:
                 async for event in events:
                     yield event
-        except _FieldsUnknown as error:
-            raise AgentFailed(f"agent at {_place(destination.url)} failed: {error}") from None
         except (Broken, AgentFailed) as error:
             raise AgentFailed(f"agent at {_place(destination.url)} {_line(str(error))}") from None
 
@@ -113,6 +116,8 @@ class ArcClient:
         try:
             reader = ResultReader()
             frame = await self._first_frame(socket, operation_id)
+            if query is FULL_QUERY and frame["type"] == "error" and _lacks_newer_fields(frame.get("payload")):
+                raise _FieldsUnknown
             while frame["type"] != "complete":
                 for event in reader.read(_result(frame)):
                     yield event
@@ -165,7 +170,7 @@ class ArcClient:
             raise Broken(f"did not answer within {self._first_frame_timeout:g} s") from None
 
     async def _frame(self, socket: Socket, operation_id: str) -> dict[str, Any]:
-        """The next `next` or `complete` of this turn. Raises `Broken`, `AgentFailed` or `_FieldsUnknown`."""
+        """The next `next`, `error` or `complete` of this turn. Raises `Broken`."""
         while True:
             frame = await socket.receive()
             kind = frame["type"]
@@ -173,11 +178,12 @@ class ArcClient:
                 continue
             if kind not in ("next", "error", "complete"):
                 raise Broken(f"sent garbage: unexpected frame type {kind!r:.60}")
+            frame_id = frame.get("id")
+            if frame_id is None and kind != "error":
+                raise Broken(f"sent garbage: {kind!r} without id")
             # Late frames of an earlier turn, as of ARC's `complete` after `error`.
-            if frame.get("id") != operation_id:
+            if frame_id not in (None, operation_id):
                 continue
-            if kind == "error":
-                raise _failure(frame.get("payload"))
             return frame
 
 
@@ -189,8 +195,10 @@ def _destination(url: str, subset: str | None) -> Destination:
 
 
 def _result(frame: dict[str, Any]) -> AgentResult:
-    """The result in a `next` frame. Raises `AgentFailed` or `Broken`."""
+    """The result in a `next` frame. Raises `AgentFailed`, also for an `error` frame, or `Broken`."""
     payload: Any = frame.get("payload")
+    if frame["type"] == "error":
+        raise _failure(payload)
     members = cast("dict[str, Any]", payload) if isinstance(payload, dict) else {}
     if members.get("errors"):
         raise _failure(members["errors"])
@@ -206,19 +214,13 @@ def _result(frame: dict[str, Any]) -> AgentResult:
         raise Broken(f"sent garbage: data.agent.{where}: {first['msg']}") from None
 
 
-def _failure(errors: object) -> Exception:
-    """What a list of GraphQL errors means: an older schema, or a failed agent."""
-    messages = list(_messages(errors))
-    text = "; ".join(messages) or "no message"
-    if any(_names_newer_field(message) for message in messages):
-        return _FieldsUnknown(_line(text))
-    return AgentFailed(f"failed: {text}")
+def _failure(errors: object) -> AgentFailed:
+    return AgentFailed(f"failed: {'; '.join(_messages(errors)) or 'no message'}")
 
 
-def _names_newer_field(message: str) -> bool:
-    """Whether a validator of graphql-java or graphql-core misses one of the fields that ARC 0.126.0 lacks."""
-    unknown = "FieldUndefined" in message or "Cannot query field" in message
-    return unknown and any(f"'{field}'" in message for field in ("type", "toolCalls"))
+def _lacks_newer_fields(errors: object) -> bool:
+    """Whether a validator refused `type` or `toolCalls`: graphql-java, graphql-core or graphql-js by their texts."""
+    return any(_UNKNOWN_FIELD.search(message) for message in _messages(errors))
 
 
 def _messages(errors: object) -> Iterable[str]:

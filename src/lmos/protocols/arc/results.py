@@ -50,7 +50,7 @@ class ResultWriter:
         """The result for `event`; `None` for what this asker is not told."""
         match event:
             case Intermediate(content):
-                return self._result(type=types.INTERMEDIATE_MESSAGE, messages=(ResultMessage(content=content),))
+                return self._result(type=types.INTERMEDIATE_MESSAGE, messages=[ResultMessage(content=content)])
             case Delta(text):
                 return self._event(TEXT_DELTA, {"text": text})
             case ToolCall(id, name, arguments):
@@ -68,18 +68,18 @@ class ResultWriter:
         return self._result(
             type=types.MESSAGE,
             status=answer.status or NO_STATUS,
-            messages=(ResultMessage.model_validate(message.model_dump()),),
-            anonymization_entities=answer.anonymization_entities,
-            context=answer.context,
-            tool_calls=tuple(
+            messages=[ResultMessage.model_validate(message.model_dump())],
+            anonymization_entities=list(answer.anonymization_entities),
+            context=list(answer.context),
+            tool_calls=[
                 ToolCallEntry(name=call.name, arguments=_json(call.arguments)) for call in self._calls.values()
-            ),
+            ],
         )
 
     def _event(self, name: str, data: dict[str, Any]) -> AgentResult | None:
         if not self._eventing:
             return None
-        entries = (KeyValue(key=EVENT_TYPE, value=name), KeyValue(key=EVENT_DATA, value=_json(data)))
+        entries = [KeyValue(key=EVENT_TYPE, value=name), KeyValue(key=EVENT_DATA, value=_json(data))]
         return self._result(type=types.EVENT, context=entries)
 
     def _result(self, **members: Any) -> AgentResult:
@@ -122,8 +122,8 @@ class ResultReader:
         yield Answer(
             message=_assistant_message(result),
             status=None if result.status == NO_STATUS else result.status,
-            context=result.context or (),
-            anonymization_entities=result.anonymization_entities or (),
+            context=tuple(result.context or ()),
+            anonymization_entities=tuple(result.anonymization_entities or ()),
         )
 
     def _hold(self, result: AgentResult) -> Iterable[AgentEvent]:
@@ -192,7 +192,7 @@ def _assistant_message(result: AgentResult) -> Message:
         content=chosen.content,
         format=chosen.format or "text",
         turn_id=chosen.turn_id,
-        binary_data=chosen.binary_data,
+        binary_data=None if chosen.binary_data is None else tuple(chosen.binary_data),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, cast
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from lmos.conversation.errors import InvalidRequest
 from lmos.conversation.exchange import AgentRequest
@@ -42,11 +42,11 @@ MESSAGE: Final = "MESSAGE"
 
 
 def _empty_for_null(value: object) -> object:
-    return () if value is None else value
+    return [] if value is None else value
 
 
-_Entities = Annotated[tuple[AnonymizationEntity, ...], BeforeValidator(_empty_for_null)]
-_Entries = Annotated[tuple[KeyValue, ...], BeforeValidator(_empty_for_null)]
+_Entities = Annotated[list[AnonymizationEntity], BeforeValidator(_empty_for_null)]
+_Entries = Annotated[list[KeyValue], BeforeValidator(_empty_for_null)]
 
 
 class MessageInput(WireModel):
@@ -56,27 +56,27 @@ class MessageInput(WireModel):
     content: str
     format: str | None = "text"
     turn_id: str | None = None
-    binary_data: tuple[BinaryData, ...] | None = None
+    binary_data: list[BinaryData] | None = None
 
 
 class ConversationContext(WireModel):
     conversation_id: str
     turn_id: str | None = None
-    anonymization_entities: _Entities = ()
+    anonymization_entities: _Entities = Field(default_factory=list[AnonymizationEntity])
 
 
 class UserContext(WireModel):
     user_id: str | None = None
     user_token: str | None = None
-    profile: _Entries = ()
+    profile: _Entries = Field(default_factory=list[KeyValue])
 
 
 class AgentRequestInput(WireModel):
     """The `request` variable of the `agent` subscription."""
 
-    messages: tuple[MessageInput, ...]
+    messages: list[MessageInput]
     conversation_context: ConversationContext
-    system_context: _Entries = ()
+    system_context: _Entries = Field(default_factory=list[KeyValue])
     user_context: UserContext
 
 
@@ -87,7 +87,7 @@ class ResultMessage(WireModel):
     format: str | None = "text"
     role: str | None = "assistant"
     turn_id: str | None = None
-    binary_data: tuple[BinaryData, ...] | None = None
+    binary_data: list[BinaryData] | None = None
 
 
 class ToolCallEntry(WireModel):
@@ -106,10 +106,12 @@ class AgentResult(WireModel):
 
     status: str | None = None
     response_time: float = 0.0
-    messages: Annotated[tuple[ResultMessage, ...], BeforeValidator(_empty_for_null)] = ()
-    anonymization_entities: tuple[AnonymizationEntity, ...] | None = None
-    context: tuple[KeyValue, ...] | None = None
-    tool_calls: tuple[ToolCallEntry, ...] | None = None
+    messages: Annotated[list[ResultMessage], BeforeValidator(_empty_for_null)] = Field(
+        default_factory=list[ResultMessage]
+    )
+    anonymization_entities: list[AnonymizationEntity] | None = None
+    context: list[KeyValue] | None = None
+    tool_calls: list[ToolCallEntry] | None = None
     type: str | None = None
 
     def to_wire(self) -> dict[str, Any]:
@@ -127,15 +129,15 @@ def to_wire(request: AgentRequest, agent_name: str | None = None) -> dict[str, A
         if value is not None and key not in named:
             entries.append(KeyValue(key=key, value=value))
     body = AgentRequestInput(
-        messages=tuple(_message_to_wire(message) for message in request.messages),
+        messages=[_message_to_wire(message) for message in request.messages],
         conversation_context=ConversationContext(
             conversation_id=request.conversation_id,
             turn_id=request.turn_id,
-            anonymization_entities=request.anonymization_entities,
+            anonymization_entities=list(request.anonymization_entities),
         ),
-        system_context=tuple(entries),
+        system_context=entries,
         user_context=UserContext(
-            user_id=request.user.id or None, user_token=request.user.token, profile=request.user.profile
+            user_id=request.user.id or None, user_token=request.user.token, profile=list(request.user.profile)
         ),
     )
     return {"request": body.model_dump(by_alias=True), "agentName": agent_name}
@@ -162,14 +164,14 @@ def from_wire(body: Mapping[str, Any], *, subset: str | None = None) -> AgentReq
         user=User(
             id=wire.user_context.user_id or "",
             token=wire.user_context.user_token,
-            profile=wire.user_context.profile,
+            profile=tuple(wire.user_context.profile),
         ),
         turn_id=context.turn_id or last_turn or str(len(wire.messages)),
         tenant=named.get(TENANT_KEY),
         channel=named.get(CHANNEL_KEY),
         subset=subset,
-        params=wire.system_context,
-        anonymization_entities=context.anonymization_entities,
+        params=tuple(wire.system_context),
+        anonymization_entities=tuple(context.anonymization_entities),
     )
 
 
@@ -179,7 +181,7 @@ def _message_to_wire(message: Message) -> MessageInput:
         content=message.content,
         format=message.format,
         turn_id=message.turn_id,
-        binary_data=message.binary_data,
+        binary_data=None if message.binary_data is None else list(message.binary_data),
     )
 
 
@@ -193,5 +195,5 @@ def _message_from_wire(index: int, message: MessageInput) -> Message:
         content=message.content,
         format=message.format or "text",
         turn_id=message.turn_id,
-        binary_data=message.binary_data,
+        binary_data=None if message.binary_data is None else tuple(message.binary_data),
     )
