@@ -27,6 +27,8 @@ __all__ = ["Database"]
 A = TypeVar("A")
 T = TypeVar("T")
 
+_CLOSED = "the database is closed; open it again"
+
 
 class Database:
     """Tables behind one writer thread and a small pool of readers. Make one with `open`; close it when done."""
@@ -92,7 +94,11 @@ class Database:
     async def read(self, work: Work[T]) -> T:
         """Run `work`, which only reads, on one snapshot of the database and return its result."""
         self._check_open()
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+        try:
+            found = asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+        except RuntimeError as error:  # another thread closes the database just now
+            raise DatabaseClosed(_CLOSED) from error
+        return await found
 
     async def aclose(self) -> None:
         """`close` without blocking the event loop."""
@@ -108,7 +114,7 @@ class Database:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise DatabaseClosed("the database is closed; open it again")
+            raise DatabaseClosed(_CLOSED)
 
     def _read(self, work: Work[T]) -> T:
         try:
