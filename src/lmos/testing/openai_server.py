@@ -25,30 +25,15 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from lmos.encoders.base import Encoder, Vectors
+from lmos.testing.faults import Garbage, HttpError
+from lmos.testing.loopback import serving
 from lmos.testing.models import Calls
-from lmos.testing.serving import serving
 
-__all__ = ["FakeOpenAI", "Garbage", "HttpError", "Recorded", "Slow"]
+__all__ = ["FakeOpenAI", "Recorded", "Slow"]
 
 _MODEL: Final = "fake"
 _DIMENSIONS: Final = 64
 _CREATED: Final = 1_700_000_000
-
-
-@dataclass(frozen=True)
-class HttpError:
-    """An answer with this status and OpenAI's error body; `retry_after` in seconds sets the header."""
-
-    status: int
-    message: str = "scripted error"
-    retry_after: float | None = None
-
-
-@dataclass(frozen=True)
-class Garbage:
-    """An answer with status 200 whose body is `text`: not JSON, cut off, or of another shape."""
-
-    text: str = "<html>not an API</html>"
 
 
 @dataclass(frozen=True)
