@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from lmos.resources.base import Condition, Model, Resource
+from lmos.resources.base import Condition, Example, LabelValue, Model, Resource
 
 __all__ = ["Agent", "AgentSpec", "AgentStatus", "Endpoint", "Protocol", "ProvidedCapability"]
 
@@ -16,46 +16,57 @@ STABLE = "stable"
 
 
 class Endpoint(Model):
-    """Where an agent answers (addition to Eclipse LMOS).
+    """Where an agent answers (addition to Eclipse LMOS)."""
 
-    `url` is a base: http(s) and ws(s) mean the same, and for `arc` a url without a path gets `/subscriptions`.
-    `local` agents live in the platform's own process and have no url.
-    """
-
-    url: str | None = Field(default=None, max_length=2048)
-    protocol: Protocol = "arc"
+    url: str | None = Field(
+        default=None,
+        max_length=2048,
+        description="Base of the agent's addresses. http(s) and ws(s) mean the same; for 'arc', a url without a path "
+        "gets /subscriptions. A 'local' agent lives in the platform's own process and has none.",
+    )
+    protocol: Protocol = Field(default="arc", description="What the agent speaks; 'arc' when left out.")
 
 
 class ProvidedCapability(Model):
     """One thing that an agent can do, in one version, with example queries for the router."""
 
-    id: str = Field(default="", max_length=253)
-    name: str = Field(min_length=1, max_length=253)
-    version: str = Field(min_length=1, max_length=256)
-    description: str = Field(default="", max_length=16384)
-    examples: tuple[str, ...] = Field(default=(), max_length=1000)
+    id: str = Field(default="", max_length=253, description="Identifier for people; resolving goes by name.")
+    name: str = Field(min_length=1, max_length=253, description="What channels require it by.")
+    version: str = Field(min_length=1, max_length=256, description="Semantic version, as in 1.2.0.")
+    description: str = Field(default="", max_length=16384, description="What it does, for people and the router.")
+    examples: tuple[Example, ...] = Field(
+        default=(), max_length=1000, description="Queries as customers put them; the router learns from these."
+    )
 
 
 class AgentSpec(Model):
-    """An empty `supported_tenants` means every tenant; an empty `supported_channels` none (as in Eclipse LMOS)."""
+    """What the agent can do, for whom, and where it answers."""
 
-    id: str = Field(default="", max_length=253)
-    description: str = Field(default="", max_length=16384)
-    supported_tenants: tuple[str, ...] = Field(default=(), max_length=1000)
-    supported_channels: tuple[str, ...] = Field(default=(), max_length=1000)
-    provided_capabilities: tuple[ProvidedCapability, ...] = Field(default=(), max_length=1000)
+    id: str = Field(default="", max_length=253, description="Identifier for people; the platform goes by the name.")
+    description: str = Field(default="", max_length=16384, description="What the agent is for.")
+    supported_tenants: tuple[LabelValue, ...] = Field(
+        default=(), max_length=1000, description="Tenants that may use the agent; empty means every tenant."
+    )
+    supported_channels: tuple[LabelValue, ...] = Field(
+        default=(), max_length=1000, description="Channels that may use the agent; empty means none."
+    )
+    provided_capabilities: tuple[ProvidedCapability, ...] = Field(
+        default=(), max_length=1000, description="What the agent can do."
+    )
     endpoint: Endpoint | None = None
 
 
 class AgentStatus(Model):
     """Written by the operator (addition to Eclipse LMOS)."""
 
-    observed_generation: int | None = None
-    conditions: tuple[Condition, ...] = ()
+    observed_generation: int | None = Field(default=None, description="The metadata.generation that this is about.")
+    conditions: tuple[Condition, ...] = Field(default=(), max_length=32, description="One condition of each type.")
 
 
 class Agent(Resource):
-    """Kind `Agent` (`agents.lmos.eclipse`, short `ag`)."""
+    """An agent: what it can do, for which tenants and channels, and where it answers. Its label `subset` tells
+    variants apart; without one it is `stable`.
+    """
 
     KIND: ClassVar[str] = "Agent"
 

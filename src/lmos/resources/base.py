@@ -6,15 +6,32 @@ camelCase as in the CRDs; unknown fields are refused.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-__all__ = ["API_VERSION", "GROUP", "Condition", "Model", "ObjectMeta", "OwnerReference", "Resource", "ResourceKey"]
+__all__ = [
+    "API_VERSION",
+    "GROUP",
+    "Condition",
+    "Example",
+    "LabelValue",
+    "Model",
+    "ObjectMeta",
+    "OwnerReference",
+    "Resource",
+    "ResourceKey",
+]
 
 GROUP = "lmos.eclipse"
 API_VERSION = "lmos.eclipse/v1"
+
+LabelValue = Annotated[str, Field(max_length=63)]
+"""Text that is compared with a label's value, so no longer than one."""
+
+Example = Annotated[str, Field(max_length=4096)]
+"""A query as a customer might put it."""
 
 
 class Model(BaseModel):
@@ -55,14 +72,14 @@ class ObjectMeta(Model):
 
 
 class Condition(Model):
-    """Kubernetes `status.conditions[]` (metav1.Condition)."""
+    """One aspect of the object's state, as in every Kubernetes kind."""
 
-    type: str = Field(max_length=316)
-    status: str = Field(pattern="^(True|False|Unknown)$")
-    reason: str = Field(min_length=1, max_length=1024)
-    message: str = Field(default="", max_length=32768)
-    last_transition_time: str
-    observed_generation: int | None = None
+    type: str = Field(max_length=316, description="The aspect, in CamelCase.")
+    status: str = Field(pattern="^(True|False|Unknown)$", description="True, False or Unknown.")
+    reason: str = Field(min_length=1, max_length=1024, description="Why the status is what it is, in CamelCase.")
+    message: str = Field(default="", max_length=32768, description="The reason in words.")
+    last_transition_time: str = Field(max_length=64, description="When the status changed last, in RFC 3339.")
+    observed_generation: int | None = Field(default=None, description="The metadata.generation that this is about.")
 
 
 class ResourceKey(Model):

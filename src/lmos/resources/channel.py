@@ -36,40 +36,56 @@ class ResolveStatus(StrEnum):
 
 
 class RequiredCapability(Model):
-    """A capability by name, in a range of versions (npm or Ivy syntax)."""
+    """A capability that the channel needs, in a range of versions."""
 
-    id: str = Field(default="", max_length=253)
-    name: str = Field(min_length=1, max_length=253)
-    version: str = Field(max_length=512)
-    strategy: ResolveStrategy = ResolveStrategy.HIGHEST
+    id: str = Field(default="", max_length=253, description="Identifier for people; resolving goes by name.")
+    name: str = Field(min_length=1, max_length=253, description="Name of the provided capability.")
+    version: str = Field(
+        max_length=512, description="Range in npm's syntax (^1.2, >=1 <2) or Ivy's ([1.0,2.0), latest)."
+    )
+    strategy: ResolveStrategy = Field(
+        default=ResolveStrategy.HIGHEST, description="Which of several versions to take; HIGHEST when left out."
+    )
 
 
 class NearMiss(Model):
     """An agent that came close to providing an unresolved capability, and why it missed (addition to Eclipse LMOS)."""
 
-    capability: str = Field(max_length=253)
-    agent: str = Field(max_length=253)
-    provided_version: str = Field(default="", max_length=256)
-    reason: str = Field(max_length=64)
-    message: str = Field(default="", max_length=4096)
+    capability: str = Field(max_length=253, description="The required capability.")
+    agent: str = Field(max_length=253, description="Name of the Agent that came close.")
+    provided_version: str = Field(default="", max_length=256, description="The version that it provides.")
+    reason: str = Field(max_length=64, description="Why it missed, in CamelCase.")
+    message: str = Field(default="", max_length=4096, description="The reason in words.")
 
 
 class ChannelSpec(Model):
-    required_capabilities: tuple[RequiredCapability, ...] = Field(max_length=1000)
+    """What the channel needs of agents."""
+
+    required_capabilities: tuple[RequiredCapability, ...] = Field(
+        max_length=1000, description="All of these must be provided for the channel to be RESOLVED."
+    )
 
 
 class ChannelStatus(Model):
-    """Written by the operator. `near_misses`, `conditions` and `observed_generation` are additions to Eclipse LMOS."""
+    """Written by the operator. Near misses, conditions and observed generation are additions to Eclipse LMOS."""
 
-    resolve_status: ResolveStatus | None = None
-    unresolved_required_capabilities: tuple[RequiredCapability, ...] | None = None
-    near_misses: tuple[NearMiss, ...] | None = None
-    observed_generation: int | None = None
-    conditions: tuple[Condition, ...] = ()
+    resolve_status: ResolveStatus | None = Field(
+        default=None, description="RESOLVED when every required capability is provided."
+    )
+    unresolved_required_capabilities: tuple[RequiredCapability, ...] | None = Field(
+        default=None, max_length=1000, description="The required capabilities that nobody provides."
+    )
+    near_misses: tuple[NearMiss, ...] | None = Field(
+        default=None,
+        max_length=1000,
+        description="Which agents came close to the unresolved ones, and why they missed.",
+    )
+    observed_generation: int | None = Field(default=None, description="The metadata.generation that this is about.")
+    conditions: tuple[Condition, ...] = Field(default=(), max_length=32, description="One condition of each type.")
 
 
 class Channel(Resource):
-    """Kind `Channel` (`channels.lmos.eclipse`, short `ch`); tenant, channel, version and subset are labels."""
+    """A channel of one tenant, and the capabilities that it needs. Tenant, channel, version and subset are labels."""
 
     KIND: ClassVar[str] = "Channel"
 

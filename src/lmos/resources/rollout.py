@@ -14,25 +14,31 @@ __all__ = ["Canary", "ChannelRollout", "ChannelRolloutSpec", "RolloutStrategy", 
 class WeightedChannel(Model):
     """A Channel by name and its share of conversations in percent."""
 
-    name: str = Field(default="", max_length=253)
-    weight: int = Field(default=0, ge=0, le=100)
+    name: str = Field(default="", max_length=253, description="Name of the Channel.")
+    weight: int = Field(default=0, ge=0, le=100, description="Its share of conversations, in percent.")
 
 
 class Canary(Model):
-    canary_channel: WeightedChannel | None = None
-    stable_channel: WeightedChannel | None = None
+    """A part of the conversations goes to another Channel."""
+
+    canary_channel: WeightedChannel | None = Field(default=None, description="The Channel on trial.")
+    stable_channel: WeightedChannel | None = Field(default=None, description="The Channel that it may replace.")
 
 
 class RolloutStrategy(Model):
+    """How conversations are shared out."""
+
     canary: Canary | None = None
 
 
 class ChannelRolloutSpec(Model):
+    """What is rolled out, and how."""
+
     strategy: RolloutStrategy | None = None
 
 
 class ChannelRollout(Resource):
-    """Kind `ChannelRollout` (`channelrollouts.lmos.eclipse`, short `crl`)."""
+    """Shares the conversations of a channel between a stable Channel and its canary."""
 
     KIND: ClassVar[str] = "ChannelRollout"
 

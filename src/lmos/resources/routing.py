@@ -7,43 +7,48 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from lmos.resources.agent import STABLE, Endpoint
-from lmos.resources.base import Model, Resource
+from lmos.resources.base import Example, Model, Resource
 
 __all__ = ["CapabilityGroup", "ChannelRouting", "ChannelRoutingSpec", "RoutedCapability"]
 
 
 class RoutedCapability(Model):
-    """A required capability and the version of it that an agent provides.
+    """A required capability and the version of it that the agent provides.
 
-    `host` has no scheme; it carries a port when the agent declares an endpoint. `examples` and `endpoint` are additions
-    to Eclipse LMOS.
+    Examples and endpoint are additions to Eclipse LMOS.
     """
 
-    id: str = Field(default="", max_length=253)
-    name: str = Field(min_length=1, max_length=253)
-    required_version: str = Field(max_length=512)
-    provided_version: str = Field(max_length=256)
-    host: str = Field(max_length=2048)
-    description: str = Field(default="", max_length=16384)
-    examples: tuple[str, ...] = Field(default=(), max_length=1000)
+    id: str = Field(default="", max_length=253, description="The provided capability's id.")
+    name: str = Field(min_length=1, max_length=253, description="Name of the capability.")
+    required_version: str = Field(max_length=512, description="The range that the channel requires.")
+    provided_version: str = Field(max_length=256, description="The version that the agent provides.")
+    host: str = Field(max_length=2048, description="Where the agent answers: 'host' or 'host:port', without scheme.")
+    description: str = Field(default="", max_length=16384, description="What it does, for people and the router.")
+    examples: tuple[Example, ...] = Field(
+        default=(), max_length=1000, description="Queries as customers put them; the router learns from these."
+    )
     endpoint: Endpoint | None = None
 
 
 class CapabilityGroup(Model):
-    """All capabilities that one agent provides to the channel; `name` is the Agent's name, `id` its `spec.id`."""
+    """All capabilities that one agent provides to the channel."""
 
-    id: str = Field(default="", max_length=253)
-    name: str = Field(min_length=1, max_length=253)
-    description: str = Field(default="", max_length=16384)
-    capabilities: tuple[RoutedCapability, ...] = Field(max_length=1000)
+    id: str = Field(default="", max_length=253, description="The Agent's spec.id.")
+    name: str = Field(min_length=1, max_length=253, description="The Agent's name.")
+    description: str = Field(default="", max_length=16384, description="The Agent's description.")
+    capabilities: tuple[RoutedCapability, ...] = Field(max_length=1000, description="What it provides here.")
 
 
 class ChannelRoutingSpec(Model):
-    capability_groups: tuple[CapabilityGroup, ...] = Field(default=(), max_length=1000)
+    """Who serves the channel."""
+
+    capability_groups: tuple[CapabilityGroup, ...] = Field(
+        default=(), max_length=1000, description="One group for each agent; empty when nothing resolved."
+    )
 
 
 class ChannelRouting(Resource):
-    """Kind `ChannelRouting` (`channelroutings.lmos.eclipse`, short `cr`); name and labels are those of its Channel."""
+    """Which agents serve a channel. Written by the operator, with the name and labels of its Channel."""
 
     KIND: ClassVar[str] = "ChannelRouting"
 

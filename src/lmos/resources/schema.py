@@ -47,6 +47,8 @@ def _inline(node: Schema, definitions: dict[str, Schema]) -> Schema:
         beside = {k: v for k, v in node.items() if k != "anyOf"}
         return _inline({**choice, **beside}, definitions)
     flat: Schema = {k: v for k, v in node.items() if k not in _DROPPED and k not in ("$defs", "properties", "items")}
+    if "description" in flat:
+        flat["description"] = " ".join(flat["description"].split())
     if "const" in node:
         flat["enum"] = [node["const"]]
     if "properties" in node:
