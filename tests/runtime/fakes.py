@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lmos.operator.sqlite import SqliteStore
-
 from lmos.clock import SystemClock
-from lmos.conversation.events import TurnEvent
+from lmos.conversation.events import Candidate, TurnEvent
 from lmos.conversation.exchange import AgentEvent, AgentRequest, Answer
 from lmos.conversation.messages import Message, User
 from lmos.conversation.turn import TurnRequest
 from lmos.database.engine import Database
+from lmos.operator.sqlite import SqliteStore
 from lmos.resources.agent import Endpoint
 from lmos.resources.base import ObjectMeta
 from lmos.resources.routing import CapabilityGroup, ChannelRouting, ChannelRoutingSpec, RoutedCapability
@@ -45,7 +44,8 @@ class NamedInQuery:
         if hits:
             return Classification("match", hits, (), 0.9, self.name, "named in the query")
         outcome = "ambiguous" if "?" in request.query else "out_of_scope"
-        return Classification(outcome, (), (), 0.3, self.name, "not named")
+        candidates = tuple(Candidate(agent=name, capability=f"{name}-things", score=0.3) for name in names)
+        return Classification(outcome, (), candidates, 0.3, self.name, "not named")
 
 
 @dataclass
@@ -107,7 +107,7 @@ def turn(text: str, turn_id: str = "t1", **changes: object) -> TurnRequest:
 @asynccontextmanager
 async def a_runtime(
     folder: Path, scripts: dict[str, Script], *, deadline: float = 5.0
-) -> AsyncIterator[tuple[Runtime, ScriptedClient]]:
+) -> AsyncGenerator[tuple[Runtime, ScriptedClient]]:
     """A runtime whose channel `web` of tenant `acme` is served by the scripted agents."""
     database = Database.open(folder / "lmos.db", synchronous="normal")
     clock = SystemClock()

@@ -15,7 +15,7 @@ __all__ = ["LocalClient", "LocalService"]
 class LocalService(Protocol):
     """Agents by name, as `lmos.agents.serving.LocalAgents` offers them. Raises `AgentFailed`."""
 
-    def ask(self, name: str | None, request: AgentRequest) -> AsyncGenerator[AgentEvent, None]: ...
+    def ask(self, agent_name: str | None, request: AgentRequest) -> AsyncGenerator[AgentEvent, None]: ...
 
 
 class LocalClient:

@@ -53,6 +53,7 @@ class RoutingTable:
     """Routes by tenant, channel and subset. `run()` it as a task for as long as lookups are wanted."""
 
     def __init__(self, store: Store, namespace: str) -> None:
+        self.store = store
         self._cache = Cache(ChannelRouting, {_LABELS: _labels})
         self._informer = Informer(store, self._cache, namespace, self._changed)
         self._routes: dict[Labels, Route] = {}

@@ -122,7 +122,7 @@ class Runtime:
     async def aclose(self) -> None:
         """Cancel running turns, record their end, close the clients."""
         await asyncio.gather(*(flight.cancel() for flight in list(self._flights.values())))
-        for client in dict.fromkeys(self._clients.values()):
+        for client in self._clients.values():
             await client.aclose()
 
     def _landed(self, flight: Flight) -> None:

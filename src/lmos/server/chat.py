@@ -14,6 +14,7 @@ from lmos.conversation.errors import TurnCancelled, error_named
 from lmos.conversation.events import MessageCompleted, TurnEvent, TurnFailed
 from lmos.conversation.turn import TurnKey
 from lmos.runtime.runtime import Runtime
+from lmos.server.strict_json import StrictJsonRoute
 from lmos.server.wire import AssistantMessage, Conversation, ErrorBody, Identifier
 
 __all__ = ["chat_router"]
@@ -46,7 +47,7 @@ LastEventId = Annotated[
 
 def chat_router(runtime: Runtime, *, resume_grace: float) -> APIRouter:
     """Routes of the chat. A streamed turn whose client leaves goes on for `resume_grace` seconds."""
-    router = APIRouter(tags=["chat"])
+    router = APIRouter(tags=["chat"], route_class=StrictJsonRoute)
 
     @router.post(
         "/apis/v1/{tenantId}/chat/{conversationId}/message",

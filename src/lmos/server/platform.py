@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +28,8 @@ from lmos.operator.manager import Manager
 from lmos.operator.sqlite import SqliteStore
 from lmos.protocols.arc.client import ArcClient
 from lmos.protocols.arc.server import arc_routes
+from lmos.resources import agent as resources
 from lmos.resources.agent import Endpoint
-from lmos.resources.base import Resource
 from lmos.resources.loader import Loaded, load
 from lmos.router.base import Classifier
 from lmos.router.classifier import default_classifier
@@ -70,7 +70,7 @@ class Platform:
         clock: Clock | None = None,
         encoder: Encoder | None = None,
         model: Model | None = None,
-    ) -> AsyncIterator[Platform]:
+    ) -> AsyncGenerator[Platform]:
         """A running platform on `settings.data`. `platform_host` is the `host:port` under which local agents answer.
 
         Raises `DataFolderInUse`, `DatabaseError`, and what the named model or encoder cannot do.
@@ -111,7 +111,7 @@ class Platform:
         """
         found: list[Agent] = []
 
-        def python_agents(path: Path) -> list[Resource]:
+        def python_agents(path: Path) -> list[resources.Agent]:
             agents = load_agents(path)
             found.extend(agents)
             endpoint = Endpoint(protocol="local")
@@ -151,7 +151,7 @@ def _compose(
 
 
 @asynccontextmanager
-async def _running(routes: RoutingTable) -> AsyncIterator[None]:
+async def _running(routes: RoutingTable) -> AsyncGenerator[None]:
     task = asyncio.create_task(routes.run(), name="routing table")
     try:
         await routes.synced()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
@@ -48,7 +48,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, sock: socket.socket, *, max_frame_bytes: int) -> AsyncIterator[None]:
+async def serving(app: ASGIApp, sock: socket.socket, *, max_frame_bytes: int) -> AsyncGenerator[None]:
     """Serve `app` on `sock` for the body of the context; open requests get a few seconds to finish at its end.
 
     Signals are the caller's.
