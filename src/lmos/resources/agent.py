@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from lmos.resources.base import Condition, Example, LabelValue, Model, Resource
+from lmos.resources.base import Condition, Example, Model, Name, Resource
 
 __all__ = ["Agent", "AgentSpec", "AgentStatus", "Endpoint", "Protocol", "ProvidedCapability"]
 
@@ -44,10 +44,10 @@ class AgentSpec(Model):
 
     id: str = Field(default="", max_length=253, description="Identifier for people; the platform goes by the name.")
     description: str = Field(default="", max_length=16384, description="What the agent is for.")
-    supported_tenants: tuple[LabelValue, ...] = Field(
+    supported_tenants: tuple[Name, ...] = Field(
         default=(), max_length=1000, description="Tenants that may use the agent; empty means every tenant."
     )
-    supported_channels: tuple[LabelValue, ...] = Field(
+    supported_channels: tuple[Name, ...] = Field(
         default=(), max_length=1000, description="Channels that may use the agent; empty means none."
     )
     provided_capabilities: tuple[ProvidedCapability, ...] = Field(

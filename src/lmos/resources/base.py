@@ -16,8 +16,8 @@ __all__ = [
     "GROUP",
     "Condition",
     "Example",
-    "LabelValue",
     "Model",
+    "Name",
     "ObjectMeta",
     "OwnerReference",
     "Resource",
@@ -27,8 +27,8 @@ __all__ = [
 GROUP = "lmos.eclipse"
 API_VERSION = "lmos.eclipse/v1"
 
-LabelValue = Annotated[str, Field(max_length=63)]
-"""Text that is compared with a label's value, so no longer than one."""
+Name = Annotated[str, Field(max_length=253)]
+"""Name of a tenant or channel."""
 
 Example = Annotated[str, Field(max_length=4096)]
 """A query as a customer might put it."""
