@@ -17,7 +17,7 @@ from lmos.conversation.exchange import AgentEvent, AgentRequest, Answer
 from lmos.conversation.messages import KeyValue, Message, User
 from lmos.protocols.arc.client import FULL_QUERY
 from lmos.protocols.arc.server import Limits, arc_routes
-from lmos.testing.serving import serving
+from lmos.testing import serving
 
 DATA = Path(__file__).parents[2] / "data" / "arc"
 
@@ -146,38 +146,59 @@ Behaviour = Callable[[web.WebSocketResponse, Frame], Awaitable[None]]
 
 
 class FaultyAgent:
-    """An ARC agent that acknowledges, then does to each `subscribe` frame as `behaviour` says."""
+    """An ARC agent that acknowledges, then does to each `subscribe` frame as `behaviour` says.
 
-    def __init__(self, behaviour: Behaviour, *, acknowledges: bool = True) -> None:
+    With `farewell` it closes after the acknowledgement. `left` is set when a connection has ended.
+    """
+
+    def __init__(
+        self,
+        behaviour: Behaviour,
+        *,
+        acknowledges: bool = True,
+        farewell: bool = False,
+        protocols: tuple[str, ...] = ("graphql-transport-ws",),
+    ) -> None:
         self.behaviour = behaviour
         self.acknowledges = acknowledges
+        self.farewell = farewell
+        self.protocols = protocols
         self.connections: list[web.Request] = []
         self.frames: list[Frame] = []
+        self.left = asyncio.Event()
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(protocols=("graphql-transport-ws",))
+        socket = web.WebSocketResponse(protocols=self.protocols)
         await socket.prepare(request)
         self.connections.append(request)
-        async for message in socket:
-            frame = cast("Frame", json.loads(cast("str", message.data)))
-            self.frames.append(frame)
-            if frame["type"] == "connection_init" and self.acknowledges:
-                await socket.send_json({"type": "connection_ack"})
-            elif frame["type"] == "subscribe":
-                await self.behaviour(socket, frame)
+        self.left.clear()
+        try:
+            async for message in socket:
+                await self.react(socket, cast("Frame", json.loads(cast("str", message.data))))
+        finally:
+            self.left.set()
         return socket
 
+    async def react(self, socket: web.WebSocketResponse, frame: Frame) -> None:
+        self.frames.append(frame)
+        if frame["type"] == "connection_init" and self.acknowledges:
+            await socket.send_json({"type": "connection_ack"})
+            if self.farewell:
+                await socket.close()
+        elif frame["type"] == "subscribe":
+            await self.behaviour(socket, frame)
+
     @asynccontextmanager
-    async def serve(self) -> AsyncGenerator[str]:
+    async def serve(self, port: int = 0) -> AsyncGenerator[str]:
         app = web.Application()
         app.router.add_get("/subscriptions", self.handle)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True)
         await site.start()
         try:
-            host, port = runner.addresses[0][:2]
-            yield f"http://{host}:{port}"
+            host, bound = runner.addresses[0][:2]
+            yield f"http://{host}:{bound}"
         finally:
             await runner.cleanup()
 

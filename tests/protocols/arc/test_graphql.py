@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from lmos.protocols.arc.capabilities import CapabilitiesDocument
 from lmos.protocols.arc.client import FULL_QUERY
 from lmos.protocols.arc.server import arc_routes
-from lmos.testing.serving import serving
+from lmos.testing import serving
 from tests.protocols.arc.parts import DATA, EchoService, ScriptedService, arc_server, wire_request
 
 pytestmark = pytest.mark.anyio
