@@ -28,6 +28,7 @@ Indexer = Callable[[R], Iterable[Hashable]]
 """The values under which an object is found in one index."""
 
 _MAX_DELAY: Final = 30.0
+_STANDING: Final = 1.0
 _EXPIRED: Final = "expired"
 _FAULT: Final = "fault"
 _ENDED: Final = "ended"
@@ -199,12 +200,20 @@ class Informer(Generic[R]):
         return listing.resource_version
 
     async def _watch(self, since: str) -> None:
-        async for event in self._store.watch(self._cache.kind, self._namespace, since):
-            self.connected = True
-            self._delay = BASE_DELAY
-            self._take(event)
-            self._since = event.resource_version
-            self._reach(event.resource_version)
+        # A watch without news says nothing, not even that it began: one that stands for a while counts as working.
+        standing = asyncio.get_running_loop().call_later(_STANDING, self._works)
+        try:
+            async for event in self._store.watch(self._cache.kind, self._namespace, since):
+                self._works()
+                self._take(event)
+                self._since = event.resource_version
+                self._reach(event.resource_version)
+        finally:
+            standing.cancel()
+
+    def _works(self) -> None:
+        self.connected = True
+        self._delay = BASE_DELAY
 
     def _take(self, event: WatchEvent) -> None:
         if event.resource is None:

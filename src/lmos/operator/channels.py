@@ -91,8 +91,8 @@ class ChannelReconciler:
         status = status_for(channel, resolution, self._clock.now())
         if channel.status == status:
             return
-        # Unconditional: a status is derived from what was seen, and `observedGeneration` says what that was.
-        changed = channel.with_meta(resource_version=None).model_copy(update={"status": status})
+        # Conditional on the version that was read: a status never describes, or hides, a spec that was not seen.
+        changed = channel.model_copy(update={"status": status})
         try:
             applied = await self._store.update_status(changed, field_manager=reasons.STATUS_FIELD_MANAGER)
         except NotFound:

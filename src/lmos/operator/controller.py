@@ -16,7 +16,7 @@ import anyio
 from prometheus_client import Counter
 
 from lmos.operator import metrics, reasons
-from lmos.operator.base import StoreError
+from lmos.operator.base import Conflict, StoreError
 from lmos.operator.queue import KeyQueue, QueueClosed
 from lmos.telemetry.logs import logger
 
@@ -79,7 +79,9 @@ class Controller(Generic[K]):
         except StoreError as fault:
             delay = self._queue.retry(key)
             self._failed()
-            self._log.warning(
+            # A conflict is the ordinary outcome of a race, as when a channel is deleted while it is reconciled.
+            log = self._log.info if isinstance(fault, Conflict) else self._log.warning
+            log(
                 reasons.EVENT_RECONCILE_RETRY,
                 namespace=key[0],
                 object=key[1],
