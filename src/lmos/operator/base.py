@@ -92,7 +92,7 @@ class Store(Protocol):
         ...
 
     async def update_status(self, resource: Resource, *, field_manager: str) -> Applied:
-        """Write only `status`. Raises `NotFound`; an equal status is not written."""
+        """Write only `status`; conditional like `apply`. Raises `NotFound`; an equal status is not written."""
         ...
 
     async def delete(self, kind: str, namespace: str, name: str) -> bool:

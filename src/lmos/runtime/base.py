@@ -46,7 +46,10 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class TurnSummary:
-    """One turn of a conversation in the log, for history and the next turn's routing."""
+    """One turn of a conversation in the log, for history and the next turn's routing.
+
+    `outcome` is that of `TurnCompleted`; with several agents, `agent` and `answer` are those of the last that answered.
+    """
 
     turn: str
     state: TurnState
