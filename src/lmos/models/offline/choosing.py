@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ import numpy as np
 from lmos.encoders.base import Encoder, Vectors
 from lmos.models.base import ToolSpec
 from lmos.models.offline.parameters import Parameter, read_parameters, words_of
+from lmos.models.offline.sentences import language_of
 from lmos.models.offline.words import ENGLISH, GERMAN
 
-__all__ = ["FIT", "STRONG", "KnownTool", "Tools", "know"]
+__all__ = ["FIT", "STRONG", "KnownTool", "Tools", "know", "meaning"]
 
 FIT: Final = 0.24
 """Least similarity at which a tool is called. Unrelated texts reach 0.18 with the static encoder, fitting ones 0.27 to
@@ -49,7 +51,7 @@ class Tools:
     """In how many tools' texts a word stands."""
 
     def scores(self, text: str, vector: Vectors) -> list[float]:
-        """How well `text` (encoded as `vector`, `float32[d]`) fits each tool.
+        """How well `text` (its meaning encoded as `vector`, `float32[d]`) fits each tool.
 
         That is the similarity of the tool's nearest text, and a little for words that this tool's texts have and
         others' do not: "latest" and "previous" are near in meaning.
@@ -67,6 +69,16 @@ class Tools:
         ]
 
 
+def meaning(text: str) -> str:
+    """What of `text` to encode: all of it, but in German only the words that carry meaning.
+
+    The static encoder's vectors come from English; in German, words such as "ich" and "wie" would outweigh the rest.
+    """
+    if language_of([text]) != "de":
+        return text
+    return " ".join(word for word in re.findall(r"\w+", text) if word.lower() not in GERMAN) or text
+
+
 async def know(specs: Sequence[ToolSpec], encoder: Encoder) -> Tools:
     """Read the tools and encode their texts: name, description, parameters' descriptions, examples."""
     known: list[KnownTool] = []
@@ -80,6 +92,10 @@ async def know(specs: Sequence[ToolSpec], encoder: Encoder) -> Tools:
         known.append(KnownTool(spec, parameters, words_of(f"{name} {spec.description}"), words_of(" ".join(own))))
         texts += own
         owner += [position] * len(own)
-    vectors = await encoder.encode(texts) if texts else np.zeros((0, encoder.dimensions), np.float32)
+    vectors = (
+        await encoder.encode([meaning(text) for text in texts])
+        if texts
+        else np.zeros((0, encoder.dimensions), np.float32)
+    )
     spread = Counter(word for tool in known for word in tool.words)
     return Tools(tuple(known), vectors, tuple(owner), spread)

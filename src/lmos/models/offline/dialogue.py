@@ -17,7 +17,7 @@ from lmos.models.offline.dates import find_moments, shift_month
 from lmos.models.offline.filling import fill, missing, moment_value
 from lmos.models.offline.parameters import Parameter
 from lmos.models.offline.sentences import question
-from lmos.models.offline.words import ANAPHORA, CANCEL, NEXT, PREVIOUS
+from lmos.models.offline.words import CANCEL, LEANING_STARTS, LEANING_WORDS, NEXT, PREVIOUS
 
 __all__ = ["Decision", "Utterance", "decide"]
 
@@ -77,7 +77,7 @@ def _answered(
 ) -> Decision | None:
     """The open call, completed or asked for again; `None` when the text is about something else."""
     lower = said.text.lower()
-    if any(re.search(rf"\b{re.escape(words)}\b", lower) for words in CANCEL):
+    if _mentions(CANCEL, lower):
         return Decision(cancelled=True)
     others = [score for score, known in zip(said.scores, tools.known, strict=True) if known is not tool]
     own = said.scores[tools.known.index(tool)]
@@ -93,7 +93,8 @@ def _is_follow_up(text: str) -> bool:
     """A short text that leans on what was said before: "and the one before?", "what about October?"."""
     words = re.findall(r"\w+", text.lower())
     lower = " ".join(words)
-    return len(words) <= _FOLLOW_UP_WORDS and any(re.search(rf"\b{re.escape(words)}\b", lower) for words in ANAPHORA)
+    starts = any(lower.startswith(f"{start} ") for start in LEANING_STARTS)
+    return len(words) <= _FOLLOW_UP_WORDS and (starts or _mentions(LEANING_WORDS, lower))
 
 
 def _choose(previous: Decision, said: Utterance, tools: Tools, today: date) -> KnownTool | None:

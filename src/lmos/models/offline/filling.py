@@ -49,6 +49,7 @@ _POLITE: Final = re.compile(
     r"\s+)?(?:(?:the|in|for|from|at|im|für|aus)\s+)?",
     re.IGNORECASE,
 )
+_BEFORE: Final = 10
 # After these words a proper name follows that a plain string parameter may want.
 _PLACE: Final = re.compile(r"\b(?:in|near|at|from|to|for|called|named|aus|bei|nach|für|namens)\s+")
 _PROPER: Final = re.compile(r"[A-ZÄÖÜ][\w&.-]*(?:\s+[A-ZÄÖÜ][\w&.-]*)*")
@@ -93,11 +94,16 @@ def fill(
 
 
 def _nearest(spans: list[Span], parameter: Parameter, text: str) -> Span:
-    """The span that stands closest to a word of the parameter's name or description; the first when none does."""
-    places = [m.start() for m in re.finditer(r"[^\W\d_]{3,}", text.lower()) if m.group() in parameter.words]
+    """The span closest to a word of the parameter's name or description; the first when the text has no such word."""
+    places = [m.span() for m in re.finditer(r"[^\W\d_]{3,}", text.lower()) if m.group() in parameter.words]
     if not places:
         return spans[0]
-    return min(spans, key=lambda span: min(min(abs(span.start - at), abs(at - span.end)) for at in places))
+
+    def distance(span: Span) -> int:
+        # "priority 2" is more usual than "2 priority": a value after its word is nearer than one before it.
+        return min(span.start - end if span.start >= end else start - span.end + _BEFORE for start, end in places)
+
+    return min(spans, key=distance)
 
 
 def _spans(parameter: Parameter, text: str, today: date, asked: bool) -> list[Span]:

@@ -10,7 +10,7 @@ from lmos.clock import Clock, SystemClock
 from lmos.encoders.base import Encoder, EncoderError
 from lmos.encoders.cached import CachedEncoder
 from lmos.models.base import ModelDelta, ModelError, ModelEvent, ModelMessage, ModelToolCall, ModelUsage, ToolSpec
-from lmos.models.offline.choosing import Tools, know
+from lmos.models.offline.choosing import Tools, know, meaning
 from lmos.models.offline.dialogue import Decision, Utterance, decide
 from lmos.models.offline.sentences import Language, answer, cancelled, language_of, offer, pieces, question
 
@@ -77,7 +77,7 @@ class OfflineModel:
         turns = _turns(messages)[-_TURNS:]
         try:
             tools = await self._known(specs)
-            vectors = await self._encoder.encode([text for text, _ in turns])
+            vectors = await self._encoder.encode([meaning(text) for text, _ in turns])
         except EncoderError as error:
             raise ModelError(f"the offline model's encoder failed: {error}") from error
         utterances = [

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 __all__ = [
-    "ANAPHORA",
     "CANCEL",
     "ENGLISH",
     "GERMAN",
+    "LEANING_STARTS",
+    "LEANING_WORDS",
     "MONTHS",
     "MONTH_NAMES",
     "NEXT",
@@ -92,17 +93,18 @@ CANCEL: Final = ("never mind", "nevermind", "forget it", "vergiss es", "egal", "
 
 PREVIOUS: Final = ("before", "previous", "prior", "earlier", "davor", "vorherige", "vorherigen", "vorige", "vorigen")
 NEXT: Final = ("after that", "following", "next one", "danach", "darauf", "nächste", "nächsten")
-ANAPHORA: Final = (
-    *PREVIOUS,
-    *NEXT,
-    *("and", "what about", "how about", "that one", "the one", "it", "that", "same", "also"),
-    *("und", "auch", "wie ist es", "was ist mit", "der davor", "die davor", "das", "dies"),
-)
+LEANING_STARTS: Final = ("and", "what about", "how about", "also", "und", "auch", "was ist mit", "wie ist es mit")
+"""Starts of a text that goes on from what was said before."""
+
+LEANING_WORDS: Final = (*PREVIOUS, *NEXT, "that one", "the one", "the other one", "diese", "die andere")
+"""Words that point to what was said before, wherever they stand. "It" and "das" point anywhere, and are left out."""
 
 GERMAN: Final = _words(
-    "ich du wir sie ihr der die das den dem ein eine einen meine mein meinen meiner und oder nicht kein keine ist sind "
-    "war hat habe haben wie was wann wo warum wer welche welcher bitte für mit von zu im am auf bei nach über kann "
-    "können möchte will hallo danke ja nein gibt geht mir mich dir uns davor danach rechnung vertrag"
+    "ich du wir sie ihr er es der die das den dem des ein eine einen einem einer meine mein meinen meiner meinem dein "
+    "deine ihre ihren unser unsere und oder aber nicht kein keine keinen ist sind war waren hat habe haben hatte wie "
+    "was wann wo warum wer welche welcher welches bitte für mit von zu zum zur im in am an auf bei nach über aus um "
+    "kann können muss müssen soll möchte würde will wird werden wurde hallo danke guten ja nein gibt geht mir mich "
+    "dir dich uns ihnen davor danach so auch noch mal da"
 )
 ENGLISH: Final = _words(
     "i you we they the a an my your and or not is are was were has have had how what when where why who which please "
