@@ -1,0 +1,105 @@
+"""A store that fails on demand around a real one, and counts what is written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+from lmos.operator.base import Applied, Listing, ResourceExpired, Store, StoreError, WatchEvent
+from lmos.resources.base import Resource
+
+__all__ = ["FlakyStore"]
+
+
+class FlakyStore:
+    """Passes everything on to `inner`, except while it is told to fail.
+
+    `writes` counts the calls of `apply` and `update_status` by kind, `needless` those that changed nothing.
+    """
+
+    def __init__(self, inner: Store) -> None:
+        self._inner = inner
+        self._failures: Counter[str] = Counter()
+        self._connected = asyncio.Event()
+        self._connected.set()
+        self._cut = asyncio.Event()
+        self._expired: set[str] = set()
+        self._interludes: dict[str, Callable[[], Awaitable[None]]] = {}
+        self.writes: Counter[tuple[str, str]] = Counter()
+        self.needless = 0
+
+    def fail(self, operation: str, times: int) -> None:
+        """The next `times` calls of `operation` raise `StoreError` before they reach the store."""
+        self._failures[operation] += times
+
+    def before(self, operation: str, interlude: Callable[[], Awaitable[None]]) -> None:
+        """Run `interlude` once, just before the next call of `operation` reaches the store."""
+        self._interludes[operation] = interlude
+
+    def disconnect(self) -> None:
+        """End every watch with an error, and refuse to list and watch."""
+        self._connected.clear()
+        self._cut.set()
+        self._cut = asyncio.Event()
+
+    def reconnect(self, *expired: str) -> None:
+        """Work again; the next watch of each kind in `expired` is told that its version is gone."""
+        self._expired = set(expired)
+        self._connected.set()
+
+    async def get(self, kind: str, namespace: str, name: str) -> Resource | None:
+        return await self._inner.get(kind, namespace, name)
+
+    async def list(self, kind: str, namespace: str, selector: Mapping[str, str] | None = None) -> Listing:
+        self._check()
+        return await self._inner.list(kind, namespace, selector)
+
+    async def watch(self, kind: str, namespace: str, since: str) -> AsyncIterator[WatchEvent]:
+        self._check()
+        if kind in self._expired:
+            self._expired.discard(kind)
+            raise ResourceExpired(f"version {since} of {kind} is gone")
+        cut = asyncio.ensure_future(self._cut.wait())
+        events = aiter(self._inner.watch(kind, namespace, since))
+        following: asyncio.Future[WatchEvent] | None = None
+        try:
+            while True:
+                following = asyncio.ensure_future(anext(events))
+                await asyncio.wait((following, cut), return_when=asyncio.FIRST_COMPLETED)
+                if cut.done():
+                    raise StoreError("connection lost")
+                yield following.result()
+        finally:
+            cut.cancel()
+            if following is not None:
+                following.cancel()
+                await asyncio.wait((following,))
+
+    async def apply(self, resource: Resource, *, field_manager: str) -> Applied:
+        await self._enter("apply", resource.KIND)
+        return self._leave(await self._inner.apply(resource, field_manager=field_manager))
+
+    async def update_status(self, resource: Resource, *, field_manager: str) -> Applied:
+        await self._enter("update_status", resource.KIND)
+        return self._leave(await self._inner.update_status(resource, field_manager=field_manager))
+
+    async def delete(self, kind: str, namespace: str, name: str) -> bool:
+        return await self._inner.delete(kind, namespace, name)
+
+    def _check(self) -> None:
+        if not self._connected.is_set():
+            raise StoreError("not connected")
+
+    async def _enter(self, operation: str, kind: str) -> None:
+        if self._failures[operation] > 0:
+            self._failures[operation] -= 1
+            raise StoreError(f"{operation} is told to fail")
+        interlude = self._interludes.pop(operation, None)
+        if interlude is not None:
+            await interlude()
+        self.writes[operation, kind] += 1
+
+    def _leave(self, applied: Applied) -> Applied:
+        self.needless += not applied.changed
+        return applied
