@@ -1,0 +1,120 @@
+"""`lmos get`: objects of the store as table, JSON, YAML or names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from lmos.cli.columns import headers_of, row_of
+from lmos.cli.documents import print_resources
+from lmos.cli.errors import CommandError
+from lmos.cli.options import (
+    DEFAULT_DATA,
+    AllNamespaces,
+    Data,
+    ListFormat,
+    Namespace,
+    Selector,
+    namespace_or_default,
+)
+from lmos.cli.selection import LabelSelector, Target, parse_selector, parse_targets, qualified
+from lmos.cli.terminal import error_console, output_console, table
+from lmos.cli.workspace import listed, opened_if_there
+from lmos.operator.base import ALL_NAMESPACES, Store
+from lmos.resources.base import Resource
+from lmos.resources.kinds import Kind, kind_named
+
+__all__ = ["find", "get"]
+
+
+def get(
+    *targets: Annotated[str, Parameter(help="`TYPE[,TYPE]`, `TYPE NAME...` or `TYPE/NAME...`; `all` is every type.")],
+    namespace: Namespace = None,
+    all_namespaces: AllNamespaces = False,
+    selector: Selector = "",
+    output: ListFormat = "table",
+    no_headers: Annotated[bool, Parameter(negative="", show_default=False, help="Leave the header line out.")] = False,
+    data: Data = DEFAULT_DATA,
+) -> int:
+    """Show agents, channels, routings and rollouts.
+
+    Reads the data folder; the platform need not be running.
+    """
+    wanted = parse_targets(targets)
+    named = any(target.name is not None for target in wanted)
+    if named and all_namespaces:
+        raise CommandError("a name cannot be looked up in all namespaces", "leave out -A, or name the type only")
+    if named and selector:
+        raise CommandError("names and a selector exclude each other", "leave out -l, or name the type only")
+    scope = ALL_NAMESPACES if all_namespaces else namespace_or_default(namespace)
+    found, missing = asyncio.run(_read(data, wanted, scope, parse_selector(selector)))
+    single = named and len(wanted) == 1
+    if output in ("json", "yaml"):
+        if found or not named:
+            print_resources(found, output, single=single)
+    elif output == "name":
+        for resource in found:
+            print(qualified(kind_named(resource.KIND), resource.metadata.name))
+    else:
+        _print_tables(found, wide=output == "wide", namespaces=all_namespaces, headers=not no_headers)
+    _report(found, missing, scope, output)
+    return 1 if missing else 0
+
+
+async def find(
+    store: Store | None, wanted: Sequence[Target], namespace: str, selector: LabelSelector
+) -> list[Resource]:
+    """The objects that `wanted` names, or selects when it names none, each once and in that order."""
+    found: dict[str, Resource] = {}
+    by_kind: dict[str, tuple[Resource, ...]] = {}
+    for target in wanted:
+        kind = target.kind.kind
+        if kind not in by_kind:
+            by_kind[kind] = await listed(store, kind, namespace)
+        for resource in by_kind[kind]:
+            if selector.matches(resource.metadata.labels) and target.name in (None, resource.metadata.name):
+                found.setdefault(str(resource.key), resource)
+    return list(found.values())
+
+
+async def _read(
+    data: Path, wanted: Sequence[Target], namespace: str, selector: LabelSelector
+) -> tuple[list[Resource], list[Target]]:
+    async with opened_if_there(data) as store:
+        found = await find(store, wanted, namespace, selector)
+    keys = {(resource.KIND, resource.metadata.name) for resource in found}
+    return found, [target for target in wanted if target.name and (target.kind.kind, target.name) not in keys]
+
+
+def _print_tables(found: Sequence[Resource], *, wide: bool, namespaces: bool, headers: bool) -> None:
+    """A table a kind, an empty line between them; with several kinds, names carry theirs."""
+    now = datetime.now(UTC)
+    by_kind: dict[Kind, list[Resource]] = {}
+    for resource in found:
+        by_kind.setdefault(kind_named(resource.KIND), []).append(resource)
+    tables: list[Text] = []
+    for kind, resources in by_kind.items():
+        shown = headers_of(kind, wide=wide, namespaces=namespaces) if headers else ()
+        qualify = len(by_kind) > 1
+        rows = [row_of(r, kind, now, wide=wide, namespaces=namespaces, qualify=qualify) for r in resources]
+        tables.append(table(shown, rows))
+    if tables:
+        output_console().print(Text("\n\n").join(tables))
+
+
+def _report(found: Sequence[Resource], missing: Sequence[Target], namespace: str, output: str) -> None:
+    """On stderr: names that do not exist, and that nothing was found where people read."""
+    console = error_console()
+    for target in missing:
+        where = f"in namespace {namespace!r}"
+        console.print(f"error: {target.kind.singular} {target.name!r} not found {where}")
+        console.print(f"  fix: see `lmos get {target.kind.plural} -A` for those that exist")
+    if not found and not missing and output in ("table", "wide"):
+        everywhere = namespace == ALL_NAMESPACES
+        console.print("No resources found" if everywhere else f"No resources found in {namespace} namespace.")

@@ -1,0 +1,119 @@
+"""`lmos route`: which agent would answer a query, and why. Asks no agent and writes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from lmos.cli.documents import print_document
+from lmos.cli.errors import CommandError
+from lmos.cli.options import DEFAULT_DATA, Data, Namespace, ReportFormat, namespace_or_default
+from lmos.cli.terminal import output_console, status_text, table
+from lmos.cli.workspace import listed, opened_if_there
+from lmos.resources.agent import STABLE
+from lmos.resources.routing import ChannelRouting
+
+if TYPE_CHECKING:
+    from lmos.router.base import Classification
+
+__all__ = ["route"]
+
+_SHOWN_EXAMPLES = 3
+
+
+def route(
+    query: Annotated[str, Parameter(help="What the customer says.")],
+    /,
+    *,
+    tenant: Annotated[str, Parameter(help="Tenant of the channel.")],
+    channel: Annotated[str, Parameter(help="Channel through which the query comes.")],
+    subset: Annotated[str, Parameter(help="Subset of the channel.")] = STABLE,
+    current_agent: Annotated[str | None, Parameter(help="The agent that answered the turn before.")] = None,
+    explicit_agent: Annotated[str | None, Parameter(help="An agent that the caller names.")] = None,
+    namespace: Namespace = None,
+    output: ReportFormat = "table",
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Decide which agent would answer a query, and show why: candidates, scores and the examples that matched.
+
+    Decides as the platform does, on the ChannelRouting in the data folder; the platform need not be running.
+    """
+    scope = namespace_or_default(namespace)
+    routing = asyncio.run(_routing(data, scope, tenant, channel, subset))
+    decision = asyncio.run(_decide(query, routing, current_agent, explicit_agent))
+    if output == "table":
+        _print(decision)
+    else:
+        print_document(_document(query, routing, decision), output)
+
+
+async def _routing(data: Path, namespace: str, tenant: str, channel: str, subset: str) -> ChannelRouting:
+    """The ChannelRouting with these labels. Raises `CommandError` naming those that exist."""
+    async with opened_if_there(data) as store:
+        found = await listed(store, ChannelRouting.KIND, namespace)
+    routings = [routing for routing in found if isinstance(routing, ChannelRouting)]
+    for routing in routings:
+        if (routing.tenant, routing.channel, routing.subset) == (tenant, channel, subset):
+            return routing
+    known = ", ".join(f"{r.tenant}/{r.channel} ({r.subset})" for r in routings)
+    raise CommandError(
+        f"no routing for channel {channel!r} of tenant {tenant!r} in subset {subset!r} (namespace {namespace!r})",
+        f"there are: {known}" if known else f"there is none in {data}: apply a Channel first, or choose --data",
+    )
+
+
+async def _decide(
+    query: str, routing: ChannelRouting, current_agent: str | None, explicit_agent: str | None
+) -> Classification:
+    from lmos.encoders.registry import encoder_named
+    from lmos.router.base import ClassificationRequest
+    from lmos.router.classifier import default_classifier
+    from lmos.runtime.routes import compile_route
+
+    compiled = compile_route(routing)
+    request = ClassificationRequest(
+        query=query,
+        roster=compiled.roster,
+        current_agent=current_agent,
+        explicit_agent=explicit_agent,
+        tenant=routing.tenant or "",
+        channel=routing.channel or "",
+        subset=compiled.subset,
+    )
+    return await default_classifier(encoder_named("static")).classify(request)
+
+
+def _print(decision: Classification) -> None:
+    console = output_console()
+    agents = ", ".join(decision.agents)
+    console.print(
+        Text.assemble(status_text(decision.outcome), *([" ", (agents, "bold")] if agents else [])),
+        f"{decision.reason}",
+        f"confidence {decision.confidence:.2f}, strategy {decision.strategy}",
+        sep="\n",
+    )
+    if not decision.candidates:
+        return
+    rows = [
+        (c.agent, c.capability or "", f"{c.score:.2f}", "; ".join(repr(e) for e in c.examples[:_SHOWN_EXAMPLES]))
+        for c in decision.candidates
+    ]
+    console.print()
+    console.print(table(("AGENT", "CAPABILITY", "SCORE", "MATCHED EXAMPLES"), rows))
+
+
+def _document(query: str, routing: ChannelRouting, decision: Classification) -> dict[str, Any]:
+    return {
+        "query": query,
+        "channelRouting": f"{routing.metadata.namespace}/{routing.metadata.name}",
+        "outcome": decision.outcome,
+        "agents": list(decision.agents),
+        "confidence": decision.confidence,
+        "strategy": decision.strategy,
+        "reason": decision.reason,
+        "candidates": [c.model_dump(mode="json", by_alias=True) for c in decision.candidates],
+    }

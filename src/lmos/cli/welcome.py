@@ -1,0 +1,101 @@
+"""What `lmos up` prints once everything is ready: addresses, channels, and a line to try."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import socket
+import uuid
+from collections.abc import Mapping
+from typing import Final
+
+from rich.text import Text
+
+from lmos import __version__
+from lmos.cli.terminal import Cell, output_console, status_text, table
+from lmos.resources.channel import Channel, ResolveStatus
+from lmos.resources.routing import ChannelRouting
+from lmos.server.platform import Platform
+
+__all__ = ["address_of", "own_host", "try_line", "welcome"]
+
+_LOOPBACK: Final[dict[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - translated, not bound
+_NO_CHANNEL: Final = "There is no channel yet: declare agents and a channel, then `lmos apply -f PATH`."
+
+
+def address_of(sock: socket.socket) -> str:
+    """`host:port` under which this machine reaches `sock`."""
+    host, port = _bound(sock)
+    return _joined(_LOOPBACK.get(host, host), port)
+
+
+def own_host(sock: socket.socket) -> str:
+    """`host:port` under which others reach `sock`: the machine's name when it listens on every address."""
+    host, port = _bound(sock)
+    return _joined(socket.gethostname() if host in _LOOPBACK else host, port)
+
+
+def _bound(sock: socket.socket) -> tuple[str, int]:
+    host, port, *_ = sock.getsockname()
+    return str(host), int(port)
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def welcome(platform: Platform, addresses: Mapping[str, str], seconds: float) -> None:
+    """Print it to stdout."""
+    settings, console = platform.settings, output_console()
+    routings = (await platform.store.list(ChannelRouting.KIND, settings.namespace)).items
+    channels = (await platform.store.list(Channel.KIND, settings.namespace)).items
+    by_name = {r.metadata.name: r for r in routings if isinstance(r, ChannelRouting)}
+    console.print(
+        Text.assemble((f"lmos {__version__} is ready", "bold green"), f" after {seconds:.1f} s; Ctrl-C stops it")
+    )
+    facts: list[tuple[Cell, Cell]] = [(name, url) for name, url in addresses.items()]
+    facts += [("API", f"{addresses['Platform']}/docs"), ("Data", str(settings.data)), ("Model", settings.model)]
+    console.print()
+    console.print(table((), facts))
+    console.print()
+    rows = [_row(c, by_name.get(c.metadata.name)) for c in channels if isinstance(c, Channel)]
+    console.print(table(("CHANNEL", "TENANT", "SUBSET", "STATUS", "AGENTS"), rows) if rows else _NO_CHANNEL)
+    sample = next((r for r in by_name.values() if r.tenant and r.channel and r.spec.capability_groups), None)
+    if sample is not None:
+        console.print()
+        console.print("Try:")
+        console.print(f"  {try_line(addresses['Platform'], sample)}")
+        chat = f"lmos chat --url {addresses['Platform']} --tenant {sample.tenant} --channel {sample.channel}"
+        console.print(f"  {chat}")
+    console.file.flush()
+
+
+def _row(channel: Channel, routing: ChannelRouting | None) -> tuple[Cell, ...]:
+    status = channel.status.resolve_status if channel.status is not None else None
+    agents = ", ".join(group.name for group in routing.spec.capability_groups) if routing is not None else ""
+    if status is ResolveStatus.UNRESOLVED:
+        agents = f"{agents or 'none'}; see `lmos describe channel {channel.metadata.name}`"
+    name = channel.channel or channel.metadata.name
+    return (
+        name,
+        channel.tenant or "<none>",
+        channel.subset,
+        status_text(status.value if status else "<unknown>"),
+        agents,
+    )
+
+
+def try_line(url: str, routing: ChannelRouting) -> str:
+    """A curl command that takes one turn on `routing`: an example of its first capability, in a new conversation."""
+    capability = next(c for group in routing.spec.capability_groups for c in group.capabilities)
+    body = {
+        "inputContext": {"messages": [{"role": "user", "content": next(iter(capability.examples), "Hello!")}]},
+        "systemContext": {"channelId": routing.channel},
+        "userContext": {"userId": "me"},
+    }
+    headers = ["content-type: application/json", "x-turn-id: 1"]
+    if routing.subset != "stable":
+        headers.append(f"x-subset: {routing.subset}")
+    words = ["curl", "-s", f"{url}/apis/v1/{routing.tenant}/chat/try-{uuid.uuid4().hex[:8]}/message"]
+    words += [word for header in headers for word in ("-H", header)]
+    return shlex.join([*words, "-d", json.dumps(body, ensure_ascii=False)])
