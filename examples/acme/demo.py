@@ -26,7 +26,7 @@ from script import Customer, Do, Say, Script
 
 HERE = Path(__file__).parent
 COLUMNS = 80
-DECLARED_URL = "http://127.0.0.1:8181"
+DECLARED_URL = "http://127.0.0.1:8090"
 """Where support.yaml says that the support agent is; the demo runs it on a free port."""
 
 
@@ -110,10 +110,11 @@ class Printer:
         subset = f", subset {step.subset}" if step.subset else ""
         place = f"{customer.tenant}/{step.channel}{subset}, conversation {step.conversation}"
         if place != self._place:
-            self._console.print(Padding(Text(place, style="dim"), (1, 0, 0, 12)))
+            self._console.print()
+            self._console.print(Padding(Text(place, style="dim"), (0, 0, 0, 16)))
         self._place = place
         rows = Table.grid(padding=(0, 2), expand=True)
-        rows.add_column(width=10, justify="right")
+        rows.add_column(width=14, justify="right")
         rows.add_column(ratio=1)
         rows.add_row(Text(customer.name, style="bold cyan"), step.say)
         if outcome.status == 200:
@@ -123,8 +124,8 @@ class Printer:
         for route in outcome.of("RouteDecided"):
             rows.add_row(Text("why", style="dim"), Text(route["reason"], style="dim"))
         rows.add_row(Text("how", style="dim"), Text(_how(outcome), style="dim"))
-        self._console.print(rows)
         self._console.print()
+        self._console.print(rows)
 
     def command(self, command: str, output: str) -> None:
         self._console.print(Padding(Text(f"$ {command}", style="bold"), (1, 0, 0, 2)))
@@ -182,7 +183,7 @@ class Demo:
         until(lambda: answers(f"{url}/.well-known/capabilities.json"), f"agent {step.agent} answering")
         self._printer.command(f"lmos agent run {file.name}", f"agent {step.agent} answers at {url}")
         manifest = (HERE / "manifests" / f"{step.agent}.yaml").read_text(encoding="utf-8")
-        applied = self._lmos.run("apply", "-f", "-", stdin=manifest.replace(DECLARED_URL, url))
+        applied = self._lmos.run("apply", "--filename=-", stdin=manifest.replace(DECLARED_URL, url))
         self._printer.command(f"lmos apply -f manifests/{step.agent}.yaml", applied)
         self._channels(step)
 
@@ -205,7 +206,7 @@ def _how(outcome: Outcome) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 10 else f"{name[:9]}…"
+    return name if len(name) <= 14 else f"{name[:13]}…"
 
 
 def run(console: Console) -> None:
@@ -228,6 +229,7 @@ def run(console: Console) -> None:
         except httpx2.TransportError as error:
             raise DemoFailed(f"The platform does not answer: {error}. It said:\n{platform.last_lines()}") from None
     seconds = time.monotonic() - started
+    console.print()
     console.print(Rule(f"[bold green]{demo.turns} turns, all as expected, {seconds:.1f} s", style="green"))
 
 

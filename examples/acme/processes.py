@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -63,11 +64,13 @@ class Child:
     def last_lines(self, count: int = 8) -> str:
         return "\n".join(self._output().splitlines()[-count:])
 
+    def ask_to_stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+
     def stop(self) -> None:
-        """Ask the process to end, and end it if it does not."""
-        if self._process.poll() is not None:
-            return
-        self._process.terminate()
+        """Ask the process to end, wait, and end it if it does not."""
+        self.ask_to_stop()
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -100,7 +103,12 @@ class Lmos:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for child in reversed(list(self.children.values())):
+        # A second Ctrl-C must not leave a child behind.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        for child in self.children.values():
+            child.ask_to_stop()
+        for child in self.children.values():
             child.stop()
 
     def run(self, *arguments: str, stdin: str | None = None) -> str:
