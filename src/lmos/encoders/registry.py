@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from pathlib import Path
 
 from lmos.encoders.base import Encoder, EncoderError
 
-__all__ = ["ENCODERS", "encoder_named"]
+__all__ = ["encoder_named"]
+
+KNOWN = "'static', 'onnx', 'onnx:FOLDER' or 'https://HOST/v1#MODEL'"
 
 
-def _static() -> Encoder:
-    from lmos.encoders.static import StaticEncoder
+def encoder_named(name: str, *, api_key: str | None = None) -> Encoder:
+    """A new encoder.
 
-    return StaticEncoder()
+    - `static`: token vectors from the wordllama wheel;
+    - `onnx`: MiniLM from the package lmos-minilm; `onnx:FOLDER`: another model with its tokenizer;
+    - `https://HOST/v1#MODEL`: an OpenAI-compatible server (`api_key` is sent to it).
+
+    Raises `EncoderError` for any other name, and for `onnx` where the package is not installed.
+    """
+    kind, _, rest = name.partition(":")
+    if name == "static":
+        from lmos.encoders.static import StaticEncoder
+
+        return StaticEncoder()
+    if kind == "onnx":
+        return _onnx(rest)
+    if kind in ("http", "https"):
+        return _openai(name, api_key)
+    raise EncoderError(f"There is no encoder {name!r}: use {KNOWN}")
 
 
-ENCODERS: dict[str, Callable[[], Encoder]] = {"static": _static}
+def _onnx(path: str) -> Encoder:
+    from lmos.encoders.onnx import INSTALL, OnnxEncoder, minilm_folder
+
+    folder = Path(path) if path else minilm_folder()
+    if folder is None:
+        raise EncoderError(f"The encoder 'onnx' is not installed: {INSTALL}")
+    return OnnxEncoder(folder)
 
 
-def encoder_named(name: str) -> Encoder:
-    """A new encoder. Raises `EncoderError` that lists the known names."""
-    build = ENCODERS.get(name)
-    if build is None:
-        raise EncoderError(f"There is no encoder {name!r}: use one of {', '.join(sorted(ENCODERS))}")
-    return build()
+def _openai(name: str, api_key: str | None) -> Encoder:
+    from lmos.encoders.openai import OpenAIEncoder
+
+    url, _, model = name.partition("#")
+    if not model:
+        raise EncoderError(f"The encoder {name!r} names no model: add it after '#', as in 'https://HOST/v1#MODEL'")
+    return OpenAIEncoder(url, model, api_key=api_key)

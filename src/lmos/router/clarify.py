@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lmos.router.base import Classification, Roster
+from lmos.router.base import Classification, ClassificationRequest, Roster
 from lmos.router.language import Language, language_of
-from lmos.router.text import humanise
+from lmos.router.text import humanise, words
 
-__all__ = ["Clarified", "clarification", "decline"]
+__all__ = ["Clarified", "chosen_topic", "clarification", "decline"]
 
 MOST_TOPICS = 3
 MOST_OFFERS = 6
+LONGEST_ANSWER = 6
 
 # A third topic is offered only when it is about as likely as the second.
 THIRD_TOPIC_SHARE = 0.5
@@ -33,6 +34,12 @@ _DECLINE_NO_TOPICS: dict[Language, str] = {
 }
 _OR: dict[Language, str] = {"en": " or ", "de": " oder "}
 _AND: dict[Language, str] = {"en": " and ", "de": " und "}
+
+_ORDINALS = (
+    frozenset({"first", "1st", "former", "erste", "ersten", "ersteres"}),
+    frozenset({"second", "2nd", "latter", "zweite", "zweiten", "letzteres"}),
+    frozenset({"third", "3rd", "dritte", "dritten"}),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,36 @@ def decline(roster: Roster, query: str) -> str:
     if not topics:
         return _DECLINE_NO_TOPICS[language]
     return _DECLINE[language].format(topics=_listed(topics, _AND[language]))
+
+
+def chosen_topic(request: ClassificationRequest) -> str | None:
+    """The agent that the customer picks, when the last thing said was our question and the message answers it.
+
+    An answer names one of the topics, or its place ("the second one", "das erste"). Anything else is a new message.
+    """
+    asked = request.history[-1] if request.history else None
+    if asked is None or asked.role != "assistant":
+        return None
+    offered = _offered(asked.content, request.roster)
+    said = words(request.query)
+    if len(offered) < 2 or not said or len(said) > LONGEST_ANSWER:
+        return None
+    named = [agent for agent in offered if set(words(topic(agent))) <= set(said)]
+    if len(named) == 1:
+        return named[0]
+    places = [place for place, ordinals in enumerate(_ORDINALS) if not ordinals.isdisjoint(said)]
+    return offered[places[0]] if not named and len(places) == 1 and places[0] < len(offered) else None
+
+
+def _offered(text: str, roster: Roster) -> list[str]:
+    """The agents that a question of ours named, in its order; empty when `text` is not one."""
+    for language, template in _ASK.items():
+        before, after = template.split("{topics}")
+        if text.startswith(before) and text.endswith(after):
+            listed = text[len(before) : len(text) - len(after)].replace(_OR[language], ", ").split(", ")
+            agents = {topic(agent.name): agent.name for agent in sorted(roster.agents, key=lambda a: a.name)}
+            return [agents[name] for name in listed if name in agents]
+    return []
 
 
 def topic(agent: str) -> str:

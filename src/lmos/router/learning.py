@@ -1,117 +1,100 @@
-"""`Learner`: what a roster teaches, learnt once and remembered by the roster's digest. `VectorClassifier` asks it.
+"""`Learner`: lessons, learnt once for each roster and remembered by its digest. The vector classifier asks it.
 
-Learning runs in a worker thread: queries of other channels are answered meanwhile.
+Learning runs in one worker thread: queries of other channels are answered meanwhile. A roster that resembles one that
+is known starts from it and is live at once; it is then learnt from scratch in the background, so that what a roster
+teaches never depends on what was there before it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, defaultdict
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
+import anyio
+import anyio.to_thread
 
-from lmos.encoders.base import Encoder, Vectors
+from lmos.encoders.base import Encoder
+from lmos.encoders.vocabulary import known_words
 from lmos.router.base import Roster
-from lmos.router.calibration import Calibration
 from lmos.router.examples import TrainingSet
-from lmos.router.features import count_ngrams
-from lmos.router.model import CapabilityModel, cross_validate
-from lmos.router.text import normalise
+from lmos.router.lesson import Lesson, learn, relearn
 
-__all__ = ["Judgement", "Learner", "Learnt"]
+__all__ = ["Learner"]
 
-FOLDS = 5
 MOST_ROSTERS = 64
 
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What the model says of one text: probabilities of capabilities `[C]` and agents `[A]`, similarity to each
-    training text `[n]`, and the in-scope score."""
-
-    capabilities: NDArray[np.float32]
-    agents: NDArray[np.float32]
-    similarity: NDArray[np.float32]
-    scope: float
-
-
-@dataclass(frozen=True, slots=True)
-class Learnt:
-    """A roster's training texts with the model and calibration learnt from them.
-
-    `exact` maps the normal form of each example to the agents that have it.
-    """
-
-    training: TrainingSet
-    model: CapabilityModel
-    calibration: Calibration
-    exact: dict[str, frozenset[str]]
-
-    @classmethod
-    def of(cls, training: TrainingSet, vectors: Vectors) -> Learnt:
-        """Learn from `vectors[n, d]` of the training texts (n >= 1). Takes 10 ms for 40 texts, seconds for 3,000."""
-        counts = count_ngrams(training.texts)
-        classes = len(training.capabilities)
-        held_out = cross_validate(vectors, counts, training.labels, training.folds(FOLDS))
-        exact: dict[str, set[str]] = defaultdict(set)
-        examples: list[int] = np.flatnonzero(training.is_example).tolist()
-        for row in examples:
-            exact[normalise(training.texts[row])].add(training.capabilities[int(training.labels[row])][0])
-        return cls(
-            training,
-            CapabilityModel.fit(vectors, counts, training.labels, classes),
-            Calibration.fit(held_out, training.labels[training.is_example]),
-            {text: frozenset(agents) for text, agents in exact.items()},
-        )
-
-    def judge(self, text: str, vector: Vectors) -> Judgement:
-        """Judge one text by its vector (`float32[d]`) and n-grams."""
-        evidence = self.model.evidence(vector[None, :], count_ngrams([text]))
-        capabilities = self.calibration.probabilities(evidence)
-        agents = np.bincount(self.training.agent_of, capabilities[0], len(self.training.agents))
-        return Judgement(
-            capabilities[0],
-            agents.astype(np.float32),
-            self.model.vectors @ vector,
-            float(self.calibration.in_scope(evidence, capabilities)[0]),
-        )
+# A roster resembles another when they share this much of all their capabilities.
+RESEMBLANCE = 0.5
 
 
 class Learner:
-    """Keeps what the most recently used rosters taught. Requests that come while it learns wait for the same result."""
+    """Keeps the lessons of the most recently used rosters. Requests that come while it learns wait for the same one."""
 
-    def __init__(self, encoder: Encoder, most_rosters: int = MOST_ROSTERS) -> None:
-        self._encoder = encoder
+    def __init__(self, encoders: Sequence[Encoder], most_rosters: int = MOST_ROSTERS) -> None:
+        self._encoders = tuple(encoders)
         self._most_rosters = most_rosters
-        self._learnt: OrderedDict[str, Learnt] = OrderedDict()
-        self._running: dict[str, asyncio.Task[Learnt]] = {}
+        self._lessons: OrderedDict[str, Lesson] = OrderedDict()
+        self._running: dict[str, asyncio.Task[Lesson]] = {}
+        self._limiter = anyio.CapacityLimiter(1)
 
-    async def learnt(self, roster: Roster) -> Learnt:
+    async def lesson(self, roster: Roster) -> Lesson:
         """What `roster` (at least one agent) teaches. Raises `EncoderError` when its texts cannot be encoded."""
         digest = roster.digest
-        known = self._learnt.get(digest)
-        if known is not None:
-            self._learnt.move_to_end(digest)
-            return known
+        known = self._lessons.get(digest)
+        if known is None:
+            # A customer who leaves must not stop the others' lesson.
+            return await asyncio.shield(self._start(digest, roster))
+        self._lessons.move_to_end(digest)
+        if known.provisional:
+            self._start(digest, roster)
+        return known
+
+    async def settled(self, roster: Roster) -> Lesson:
+        """As `lesson`, but waits until the background work for `roster` is done."""
+        lesson = await self.lesson(roster)
+        while lesson.provisional:
+            await asyncio.shield(self._start(roster.digest, roster))
+            lesson = await self.lesson(roster)
+        return lesson
+
+    def _start(self, digest: str, roster: Roster) -> asyncio.Task[Lesson]:
+        """The task that learns `roster`, begun by this call unless it runs already (in this event loop)."""
         task = self._running.get(digest)
         if task is None or task.get_loop() is not asyncio.get_running_loop():
-            task = asyncio.create_task(self._learn(roster))
+            task = asyncio.create_task(self._learn(digest, roster))
             self._running[digest] = task
             task.add_done_callback(lambda done: self._finish(digest, done))
-        return await asyncio.shield(task)  # a customer who leaves must not stop the others' lesson
+        return task
 
-    async def _learn(self, roster: Roster) -> Learnt:
+    async def _learn(self, digest: str, roster: Roster) -> Lesson:
         training = TrainingSet.of(roster)
-        vectors = await self._encoder.encode(training.texts)
-        return await asyncio.to_thread(Learnt.of, training, vectors)
+        vectors = [await encoder.encode(training.texts) for encoder in self._encoders]
+        names = [encoder.name for encoder in self._encoders]
+        words = await anyio.to_thread.run_sync(known_words)
+        before = None if digest in self._lessons else self._nearest(training)
+        if before is not None:
+            return await anyio.to_thread.run_sync(relearn, before, training, vectors, words)
+        return await anyio.to_thread.run_sync(learn, training, vectors, names, words, limiter=self._limiter)
 
-    def _finish(self, digest: str, task: asyncio.Task[Learnt]) -> None:
+    def _nearest(self, training: TrainingSet) -> Lesson | None:
+        """The settled lesson that shares most capabilities with `training`; `None` when none resembles it."""
+        wanted = set(training.capabilities)
+
+        def shared(lesson: Lesson) -> float:
+            own = set(lesson.training.capabilities)
+            return len(own & wanted) / len(own | wanted)
+
+        settled = [lesson for lesson in self._lessons.values() if not lesson.provisional]
+        best = max(settled, key=shared, default=None)
+        return best if best is not None and shared(best) >= RESEMBLANCE else None
+
+    def _finish(self, digest: str, task: asyncio.Task[Lesson]) -> None:
         if self._running.get(digest) is task:
             del self._running[digest]
         if task.cancelled() or task.exception() is not None:
             return
-        self._learnt[digest] = task.result()
-        while len(self._learnt) > self._most_rosters:
-            self._learnt.popitem(last=False)
+        self._lessons[digest] = task.result()
+        self._lessons.move_to_end(digest)
+        while len(self._lessons) > self._most_rosters:
+            self._lessons.popitem(last=False)

@@ -1,4 +1,4 @@
-"""`CapabilityModel`: what speaks for each capability in a text. Learnt from a `TrainingSet`; decides nothing itself.
+"""What speaks for each capability in a text, from vectors; and how to score texts by models that never saw them.
 
 Capabilities, not agents, are the classes: an agent's capabilities may have little in common, and summing their
 probabilities is more accurate than learning agents directly.
@@ -6,19 +6,22 @@ probabilities is more accurate than learning agents directly.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lmos.router.features import SparseRows
 from lmos.router.linear import LinearModel, fit_linear
-from lmos.router.ngrams import NgramModel
 
-__all__ = ["CapabilityModel", "Evidence", "cross_validate"]
+__all__ = ["EmbeddingModel", "Evidence", "held_out_embeddings", "hold_out"]
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
+
+# Trains on the rows of the first argument, whose labels are the second (of so many classes: third), and scores the
+# rows of the fourth: one or more `float32[len(rows), classes]`.
+TrainAndScore = Callable[[Labels, Labels, int, Labels], tuple[Floats, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,50 +37,56 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class CapabilityModel:
-    """Fitted on `vectors[n, d]` of the training texts, `starts[C]` being where each capability's texts begin."""
+class EmbeddingModel:
+    """A linear model on vectors, and the vectors themselves: `starts[C]` is where each capability's texts begin."""
 
     linear: LinearModel
-    ngrams: NgramModel
     vectors: Floats
     starts: Labels
 
     @classmethod
     def fit(
-        cls, vectors: Floats, counts: SparseRows, labels: Labels, classes: int, start: LinearModel | None = None
-    ) -> CapabilityModel:
-        """Learn; `labels` ascend and name every class. `start` is a linear model to go on from."""
-        return cls(
-            fit_linear(vectors, labels, classes, start=start),
-            NgramModel.fit(counts, labels, classes),
-            vectors,
-            np.searchsorted(labels, np.arange(classes)),
-        )
+        cls,
+        vectors: Floats,
+        labels: Labels,
+        classes: int,
+        start: LinearModel | None = None,
+        iterations: int = 100,
+    ) -> EmbeddingModel:
+        """Learn from `vectors[n, d]`; `labels` ascend and name every class. `start` is a model to go on from."""
+        linear = fit_linear(vectors, labels, classes, start=start, iterations=iterations)
+        return cls(linear, vectors, np.searchsorted(labels, np.arange(classes)))
 
-    def evidence(self, vectors: Floats, counts: SparseRows) -> Evidence:
-        """What the texts with these vectors and n-grams (`count_ngrams`) have in common with each capability."""
-        return Evidence(
-            linear=self.linear.scores(vectors),
-            ngrams=self.ngrams.scores(counts),
-            cosine=np.maximum.reduceat(vectors @ self.vectors.T, self.starts, axis=1),
-        )
+    def scores(self, vectors: Floats) -> tuple[Floats, Floats]:
+        """`Evidence.linear` and `Evidence.cosine` of the texts with these vectors."""
+        return self.linear.scores(vectors), np.maximum.reduceat(vectors @ self.vectors.T, self.starts, axis=1)
 
 
-def cross_validate(vectors: Floats, counts: SparseRows, labels: Labels, folds: Labels) -> Evidence:
-    """The evidence that each text with a fold >= 0 would have got from a model that never saw it, in order of rows.
+def held_out_embeddings(vectors: Floats, labels: Labels, folds: Labels) -> tuple[Floats, Floats]:
+    """`Evidence.linear` and `Evidence.cosine` of the texts with a fold, each from a model that never saw the text."""
 
-    A capability whose only text is held out is absent in that fold: it gets the least evidence of any.
+    def train_and_score(rows: Labels, own: Labels, classes: int, test: Labels) -> tuple[Floats, ...]:
+        return EmbeddingModel.fit(vectors[rows], own, classes).scores(vectors[test])
+
+    linear, cosine = hold_out(labels, folds, train_and_score, 2)
+    return linear, cosine
+
+
+def hold_out(labels: Labels, folds: Labels, train_and_score: TrainAndScore, outputs: int) -> tuple[Floats, ...]:
+    """Scores of each text with a fold >= 0 by models trained on all texts of other folds, in order of rows.
+
+    Texts of fold -1 are always trained on. A capability whose only text is held out is absent in that fold: it gets the
+    least score of any.
     """
     classes = int(labels.max()) + 1
-    held = np.flatnonzero(folds >= 0)
-    linear, ngrams, cosine = (np.zeros((len(labels), classes), np.float32) for _ in range(3))
+    wholes = tuple(np.zeros((len(labels), classes), np.float32) for _ in range(outputs))
     for fold in range(int(folds.max(initial=-1)) + 1):
         train, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        present, compact = np.unique(labels[train], return_inverse=True)
-        model = CapabilityModel.fit(vectors[train], counts.take(train), compact.astype(np.int64), len(present))
-        found = model.evidence(vectors[test], counts.take(test))
-        for whole, part in ((linear, found.linear), (ngrams, found.ngrams), (cosine, found.cosine)):
+        present, own = np.unique(labels[train], return_inverse=True)
+        parts = train_and_score(train, own.astype(np.int64), len(present), test)
+        for whole, part in zip(wholes, parts, strict=True):
             rows = np.repeat(part.min(axis=1, keepdims=True), classes, axis=1)
             rows[:, present] = part
             whole[test] = rows
-    return Evidence(linear[held], ngrams[held], cosine[held])
+    held = np.flatnonzero(folds >= 0)
+    return tuple(whole[held] for whole in wholes)

@@ -1,129 +1,107 @@
 """`VectorClassifier`: decides by examples, names and descriptions alone: no language model, no network, no tuning.
 
-The model and its constants come from the roster (`learning`); this module turns a judgement into a decision.
+`lesson` holds what a roster teaches, `cascade` chooses the encoder, `dialogue` reads the conversation; they meet here.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from lmos.conversation.events import Candidate, Outcome
 from lmos.encoders.base import Encoder
-from lmos.encoders.cached import CachedEncoder
 from lmos.router.base import Classification, ClassificationRequest
-from lmos.router.dialogue import has_content, stands_alone
-from lmos.router.learning import Judgement, Learner, Learnt
+from lmos.router.cascade import Cascade, Judged
+from lmos.router.clarify import chosen_topic
+from lmos.router.decision import candidates_of, classification, decide
+from lmos.router.dialogue import blend, leaving_probability, observe, stands_alone
+from lmos.router.split import joined, parts_of
 from lmos.router.text import normalise, readable
 
 __all__ = ["VectorClassifier"]
 
-# Ask when the best agent's probability is not this far above the second's. With honest probabilities this is a policy,
-# not a tuned number: it sends on what is at least 80 % sure, in the case of two agents.
-SURE_MARGIN = 0.6
-MOST_CANDIDATES = 5
-MOST_EXAMPLES = 3
-LEAST_SIMILARITY = 0.3
+# Below this probability of leaving, a message goes on with the current agent.
+STAY = 0.5
 
 
 class VectorClassifier:
-    """Classifies by the similarity of a query to each capability's examples."""
+    """Classifies by the similarity of a message to each capability's texts.
 
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = CachedEncoder(encoder)
-        self._learner = Learner(self._encoder)
+    With several encoders, fastest first, a slower one is asked only when those before it are not sure.
+    """
+
+    def __init__(self, *encoders: Encoder) -> None:
+        self._cascade = Cascade(encoders)
 
     @property
     def name(self) -> str:
         return "vector"
 
+    @property
+    def cascade(self) -> Cascade:
+        """For those who explain or measure decisions."""
+        return self._cascade
+
     async def classify(self, request: ClassificationRequest) -> Classification:
-        """Decide. Raises `EncoderError` when the encoder fails."""
+        """Decide. Raises `EncoderError` when an encoder fails."""
         if not request.roster.agents:
-            return self._answer("out_of_scope", None, (), 0.0, "No agent serves this channel.")
-        learnt = await self._learner.learnt(request.roster)
-        text = readable(request.query)
-        vector = (await self._encoder.encode([text]))[0]
-        judgement = learnt.judge(text, vector)
-        candidates = _candidates(learnt, judgement)
+            return classification("out_of_scope", (), (), self.name, "No agent serves this channel.")
+        judged = await self._cascade.judge(request.roster, readable(request.query))
         current = request.current_agent if request.roster.agent(request.current_agent or "") else None
-        if not normalise(text):
-            if current is None:
-                return self._answer("out_of_scope", None, candidates, 0.0, "The message has no words.")
-            return self._stay(current, candidates, "The message has no words, so")
-        exact = learnt.exact.get(normalise(text), frozenset())
-        if len(exact) == 1 or current in exact:
-            agent = current if current in exact else min(exact)
-            reason = f"The message is one of the examples of agent {agent!r}."
-            return self._answer("match", agent, candidates, 1.0, reason)
-        return self._weigh(request, learnt, judgement, candidates, current)
-
-    def _weigh(
-        self,
-        request: ClassificationRequest,
-        learnt: Learnt,
-        judgement: Judgement,
-        candidates: tuple[Candidate, ...],
-        current: str | None,
-    ) -> Classification:
-        best = candidates[0]
-        margin = best.score - (candidates[1].score if len(candidates) > 1 else 0.0)
-        in_scope = judgement.scope >= learnt.calibration.threshold
-        sure = in_scope and margin >= SURE_MARGIN
-        leaves = sure and best.agent != current and has_content(request.query)
-        if current is not None and not leaves and (sure or not stands_alone(request.query, request.history, in_scope)):
-            return self._stay(current, candidates, "The message goes on with the topic, so")
-        if not in_scope:
-            reason = f"Nothing that this channel's agents do is close to the message; the closest is {_because(best)}."
-            return self._answer("out_of_scope", None, candidates, best.score, reason)
-        if margin < SURE_MARGIN and len(candidates) > 1:
-            second = candidates[1]
-            reason = (
-                f"The message may be for {best.agent!r} ({best.score:.0%}) or {second.agent!r} ({second.score:.0%})."
-            )
-            return self._answer("ambiguous", None, candidates, best.score, reason)
-        reason = f"{best.score:.0%} sure: the message is close to {_because(best)}."
-        return self._answer("match", best.agent, candidates, best.score, reason)
-
-    def _stay(self, current: str, candidates: tuple[Candidate, ...], because: str) -> Classification:
-        own = next((c.score for c in candidates if c.agent == current), 0.0)
-        return self._answer("match", current, candidates, max(own, 0.5), f"{because} it stays with agent {current!r}.")
-
-    def _answer(
-        self, outcome: Outcome, agent: str | None, candidates: tuple[Candidate, ...], confidence: float, reason: str
-    ) -> Classification:
-        return Classification(
-            outcome=outcome,
-            agents=() if agent is None else (agent,),
-            candidates=candidates,
-            confidence=round(float(confidence), 6),
-            strategy=self.name,
-            reason=reason,
+        return (
+            self._certain(request, judged, current)
+            or await self._several(request, judged)
+            or await self._weigh(request, judged, current)
         )
 
+    def _certain(self, request: ClassificationRequest, judged: Judged, current: str | None) -> Classification | None:
+        """What needs no weighing: no words, an answer to our own question, an example word for word."""
+        candidates = candidates_of(judged, judged.judgement.agents)
+        normal = normalise(request.query)
+        if not normal and current is None:
+            reason = "The message has no words."
+            return classification("out_of_scope", (), candidates, self.name, reason, 0.0)
+        if not normal:
+            reason = f"The message has no words, so it stays with agent {current!r}."
+            return self._settled(judged, str(current), reason)
+        chosen = chosen_topic(request)
+        if chosen is not None:
+            return self._settled(judged, chosen, f"The message answers our question: agent {chosen!r}.")
+        owners = judged.lesson.exact.get(normal) or judged.lesson.exact.get(normalise(judged.text), frozenset())
+        if len(owners) == 1 or current in owners:
+            owner = current if current in owners else min(owners)
+            return self._settled(judged, str(owner), f"The message is an example of agent {owner!r}.")
+        return None
 
-def _because(candidate: Candidate) -> str:
-    if candidate.examples:
-        return f"{candidate.examples[0]!r} of agent {candidate.agent!r}"
-    return f"agent {candidate.agent!r}"
+    def _settled(self, judged: Judged, agent: str, reason: str) -> Classification:
+        """A match that is beyond doubt: the agent comes first with score 1, the others with what is left: 0."""
+        certain = np.zeros(len(judged.lesson.training.agents), np.float32)
+        certain[judged.lesson.training.agents.index(agent)] = 1.0
+        return classification("match", (agent,), candidates_of(judged, certain), self.name, reason)
 
+    async def _several(self, request: ClassificationRequest, judged: Judged) -> Classification | None:
+        """A decision for several agents, when the message surely holds several wishes."""
+        parts = parts_of(judged.text)
+        found: list[Classification] = []
+        for part in parts:
+            own = await self._cascade.judge(request.roster, part)
+            found.append(decide(candidates_of(own, own.judgement.agents), in_scope=own.in_scope, strategy=self.name))
+            if found[-1].outcome != "match":
+                return None
+        return joined(parts, found, self.name) if found else None
 
-def _candidates(learnt: Learnt, judgement: Judgement) -> tuple[Candidate, ...]:
-    """The most probable agents, best first, ties by name, each with its best capability and nearest examples."""
-    training = learnt.training
-    order: list[int] = np.argsort(-judgement.agents, kind="stable")[:MOST_CANDIDATES].tolist()
-    found: list[Candidate] = []
-    for agent in order:
-        own = training.agent_of == agent
-        capability = int(np.argmax(np.where(own, judgement.capabilities, -1)))
-        rows = np.flatnonzero(own[training.labels] & training.is_example)
-        near: list[int] = rows[np.argsort(-judgement.similarity[rows], kind="stable")][:MOST_EXAMPLES].tolist()
-        examples = [training.texts[row] for row in near if judgement.similarity[row] >= LEAST_SIMILARITY]
-        found.append(
-            Candidate(
-                agent=training.agents[agent],
-                capability=training.capabilities[capability][1] or None,
-                score=min(1.0, float(judgement.agents[agent])),
-                examples=tuple(examples),
-            )
-        )
-    return tuple(found)
+    async def _weigh(self, request: ClassificationRequest, judged: Judged, current: str | None) -> Classification:
+        if current is None:
+            candidates = candidates_of(judged, judged.judgement.agents)
+            return decide(candidates, in_scope=judged.in_scope, strategy=self.name)
+        cues = observe(request.query, request.history, judged, current)
+        leaving = leaving_probability(cues)
+        agents = blend(judged.judgement.agents, judged.lesson.training.agents.index(current), leaving)
+        candidates = candidates_of(judged, agents)
+        if leaving < STAY:
+            alone = decide(candidates_of(judged, judged.judgement.agents), in_scope=judged.in_scope, strategy=self.name)
+            if alone.outcome != "match" and stands_alone(cues, judged.in_scope):
+                return replace(alone, candidates=candidates) if alone.outcome == "out_of_scope" else alone
+            reason = f"The message goes on with the topic of agent {current!r} ({1 - leaving:.0%} sure)."
+            return classification("match", (current,), candidates, self.name, reason)
+        return decide(candidates, in_scope=judged.in_scope, strategy=self.name)
