@@ -2,6 +2,7 @@
 
 from database import connect, customer, day, euros, month_name
 from lmos import Agent, Capability, Turn, tool
+from lmos.agents.errors import ToolError
 
 
 @tool(
@@ -67,7 +68,7 @@ def _shown(turn: Turn) -> str:
         row = db.execute(query, (turn.tenant, turn.conversation_id)).fetchone()
     month = row["month"] if row else _newest(turn)
     if month is None:
-        raise LookupError("You have no bills yet.")
+        raise ToolError("There is no bill yet.")
     return month
 
 

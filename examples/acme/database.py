@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lmos import Turn
+from lmos.agents.errors import ToolError
 
 __all__ = ["Row", "connect", "customer", "database_path", "day", "euros", "month_name"]
 
@@ -40,11 +41,12 @@ def connect() -> Generator[sqlite3.Connection]:
 
 
 def customer(db: sqlite3.Connection, turn: Turn) -> Row:
-    """The customer who speaks. Raises `LookupError` when the tenant has no such customer."""
+    """The customer who speaks. Raises `ToolError` naming the tenant's customers when there is no such one."""
     key = (turn.tenant, turn.user_id)
     row = db.execute("SELECT * FROM customers WHERE tenant = ? AND id = ?", key).fetchone()
     if row is None:
-        raise LookupError(f"I cannot find a customer {turn.user_id!r} at {turn.tenant!r}.")
+        known = db.execute("SELECT group_concat(id, ', ') FROM customers WHERE tenant = ?", key[:1]).fetchone()[0]
+        raise ToolError(f"{turn.tenant} has no customer {turn.user_id!r}; in this example there are: {known}.")
     return row
 
 

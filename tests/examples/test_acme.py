@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from lmos import Agent, Turn
+from lmos.agents.errors import ToolError
 from lmos.agents.loading import load_agents
 from lmos.agents.manifest import to_resource
 from lmos.conversation.exchange import AgentRequest
@@ -124,6 +125,11 @@ async def test_an_opened_ticket_can_be_looked_up_by_its_owner_only(database: Pat
     assert await call(support, "open_ticket", query="No dial tone") == "I have opened ticket 1006 for you."
     assert await call(support, "ticket_status", number=1006) == "Ticket 1006 (No dial tone) is open."
     assert await call(support, "ticket_status", user="ben", number=1006) == "I cannot find a ticket 1006 of yours."
+
+
+async def test_an_unknown_customer_is_told_which_there_are(database: Path) -> None:
+    with pytest.raises(ToolError, match="no customer 'zoe'; in this example there are: anna, ben, clara"):
+        await call(agent("billing"), "show_bill", user="zoe")
 
 
 async def test_outages_are_those_of_the_customers_city(database: Path) -> None:
