@@ -24,6 +24,7 @@ class FlakyStore:
         self._connected = asyncio.Event()
         self._connected.set()
         self._cut = asyncio.Event()
+        self._error: Exception = StoreError("connection lost")
         self._expired: set[str] = set()
         self._interludes: dict[str, Callable[[], Awaitable[None]]] = {}
         self.writes: Counter[tuple[str, str]] = Counter()
@@ -37,8 +38,9 @@ class FlakyStore:
         """Run `interlude` once, just before the next call of `operation` reaches the store."""
         self._interludes[operation] = interlude
 
-    def disconnect(self) -> None:
-        """End every watch with an error, and refuse to list and watch."""
+    def disconnect(self, error: Exception | None = None) -> None:
+        """End every watch with `error` (a `StoreError` by default), and refuse to list and watch."""
+        self._error = error or StoreError("connection lost")
         self._connected.clear()
         self._cut.set()
         self._cut = asyncio.Event()
@@ -68,7 +70,7 @@ class FlakyStore:
                 following = asyncio.ensure_future(anext(events))
                 await asyncio.wait((following, cut), return_when=asyncio.FIRST_COMPLETED)
                 if cut.done():
-                    raise StoreError("connection lost")
+                    raise self._error
                 yield following.result()
         finally:
             cut.cancel()

@@ -5,6 +5,7 @@ The event loop's time is virtual, so backoff costs nothing; the store's threads 
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ import anyio
 import looptime
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from lmos.clock import SystemClock
 from lmos.database.engine import Database
-from lmos.operator.manager import Manager
+from lmos.operator import reasons
+from lmos.operator.manager import Manager, OperatorStopped
 from lmos.operator.resolver import resolve
 from lmos.operator.sqlite import SqliteStore
 from lmos.resources.agent import Agent, Endpoint
@@ -277,6 +280,50 @@ async def test_a_manager_is_healthy_once_it_works(world: World) -> None:
         await manager.settled()
         assert manager.healthy
     assert not manager.healthy
+
+
+async def test_an_exception_of_the_caller_comes_out_as_it_is(world: World) -> None:
+    async def careless() -> None:
+        async with world.manager() as manager:
+            await manager.settled()
+            raise KeyError("the caller's own")
+
+    with pytest.raises(KeyError):
+        await careless()
+
+
+async def test_a_manager_stops_although_its_store_is_away(world: World) -> None:
+    world.seen.disconnect()
+    with anyio.fail_after(1):
+        async with world.manager():
+            await anyio.sleep(0.5)
+
+
+async def test_a_bug_in_a_watch_shows_as_not_healthy(world: World) -> None:
+    async with world.manager() as manager:
+        await manager.settled()
+        world.seen.disconnect(ZeroDivisionError("a bug"))
+        with capture_logs() as logs:
+            await anyio.sleep(1)
+        assert not manager.healthy
+        with pytest.raises(OperatorStopped, match="crashed"):
+            await manager.settled()
+    assert [line["event"] for line in logs] == [reasons.EVENT_OPERATOR_CRASHED]
+
+
+async def test_run_ends_when_the_operator_crashed(world: World) -> None:
+    running = asyncio.create_task(world.manager().run())
+    await anyio.sleep(1)
+    assert not running.done()
+    with capture_logs():
+        world.seen.disconnect(ZeroDivisionError("a bug"))
+        with pytest.raises(OperatorStopped, match="crashed"):
+            await running
+
+
+async def test_a_manager_that_was_not_started_cannot_settle(world: World) -> None:
+    with pytest.raises(OperatorStopped, match="async with manager"):
+        await world.manager().settled()
 
 
 async def test_nothing_is_decided_before_every_kind_is_listed(world: World) -> None:

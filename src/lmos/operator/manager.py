@@ -6,14 +6,15 @@ neither SQLite nor Kubernetes. A process that stops it leaves nothing half done:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
-from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Final, Self
 
 import anyio
 
 from lmos.clock import Clock
+from lmos.operator import reasons
 from lmos.operator.base import ALL_NAMESPACES, Store
 from lmos.operator.cache import Informer, Name
 from lmos.operator.channels import ChannelReconciler, Views, touched_by
@@ -23,11 +24,17 @@ from lmos.resources.agent import Agent
 from lmos.resources.base import Resource, ResourceKey
 from lmos.resources.channel import Channel
 from lmos.resources.routing import ChannelRouting
+from lmos.telemetry.logs import logger
 
-__all__ = ["Manager"]
+__all__ = ["Manager", "OperatorStopped"]
 
 _SHUTDOWN_GRACE: Final = 8.0
 _CONTROLLER: Final = "channel"
+_CRASHED: Final = "the operator crashed; its log says why, and a restart resumes its work"
+
+
+class OperatorStopped(RuntimeError):
+    """Nothing reconciles: the manager was not started, or a bug ended it."""
 
 
 class Manager:
@@ -58,7 +65,7 @@ class Manager:
         self._routings = [Informer(store, views.routings, scope, self._routing_changed) for scope in scopes]
         reconciler = ChannelReconciler(store, clock, views, platform_host=platform_host)
         self._controller = Controller(_CONTROLLER, self._queue, reconciler.reconcile, workers=workers)
-        self._stack = AsyncExitStack()
+        self._task: asyncio.Task[None] | None = None
         self._stopped = anyio.Event()
         self._working = False
 
@@ -72,37 +79,65 @@ class Manager:
         return (*self._agents, *self._channels, *self._routings)
 
     async def __aenter__(self) -> Self:
-        self._tasks = await self._stack.enter_async_context(anyio.create_task_group())
-        for informer in self._informers:
-            self._tasks.start_soon(informer.run)
-        self._tasks.start_soon(self._work)
+        # A task of its own, not a task group around the caller's code: that would wrap the caller's exceptions.
+        self._task = asyncio.create_task(self._supervise(), name="lmos operator")
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
         self._queue.close()
-        with anyio.move_on_after(_SHUTDOWN_GRACE, shield=True):
-            await self._stopped.wait()
-        self._tasks.cancel_scope.cancel()
-        return await self._stack.__aexit__(exc_type, exc, traceback)
+        if self._working:
+            with anyio.move_on_after(_SHUTDOWN_GRACE, shield=True):
+                await self._stopped.wait()
+        if self._task is not None:
+            self._task.cancel()
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait((self._task,))
 
     async def run(self) -> None:
-        """Reconcile until cancelled."""
+        """Reconcile until cancelled. Raises `OperatorStopped` after a crash."""
         async with self:
-            await anyio.sleep_forever()
+            await asyncio.wait((self._running(),))
+            raise OperatorStopped(_CRASHED)
 
     async def settled(self, keys: Collection[ResourceKey] | None = None) -> None:
         """Wait until every object that the store holds now (or those of `keys`) is known and reconciled.
 
-        A channel whose writes keep failing is not settled. Raises `StoreError` when the store does not answer.
+        A channel whose writes keep failing is not settled. Raises `StoreError` when the store does not answer, and
+        `OperatorStopped` when nobody reconciles.
         """
+        running, settling = self._running(), asyncio.create_task(self._settle(keys))
+        try:
+            await asyncio.wait((running, settling), return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                raise OperatorStopped(_CRASHED)
+            settling.result()
+        finally:
+            settling.cancel()
+
+    async def _settle(self, keys: Collection[ResourceKey] | None) -> None:
         for kind, informers in ((Agent, self._agents), (Channel, self._channels), (ChannelRouting, self._routings)):
             names = None if keys is None else {(key.namespace, key.name) for key in keys if key.kind == kind.KIND}
             if names is None or names:
                 for informer in informers:
                     await informer.caught_up(names)
         await self._queue.drained()
+
+    def _running(self) -> asyncio.Task[None]:
+        if self._task is None:
+            raise OperatorStopped("the operator was not started; use it in 'async with manager:'")
+        return self._task
+
+    async def _supervise(self) -> None:
+        """Run all tasks until cancelled. A bug in one of them ends the operator, loudly: `healthy` turns false."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                for informer in self._informers:
+                    tasks.start_soon(informer.run)
+                tasks.start_soon(self._work)
+        except Exception:  # noqa: BLE001 - the border of the operator: its host lives on and shows it as not ready
+            logger("operator").exception(reasons.EVENT_OPERATOR_CRASHED)
 
     async def _work(self) -> None:
         """Start workers only when all kinds are listed: before that, an absent agent may just not be known yet."""
