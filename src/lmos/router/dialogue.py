@@ -19,7 +19,7 @@ from lmos.router.cascade import Judged
 from lmos.router.language import FUNCTION_WORDS
 from lmos.router.text import words
 
-__all__ = ["Cues", "blend", "has_content", "leaving_probability", "observe", "stands_alone"]
+__all__ = ["Cues", "blend", "clearly_elsewhere", "has_content", "leaving_probability", "observe", "stands_alone"]
 
 # Words that point back: a message that leans on one of them is about what was said before.
 _BACK = """
@@ -50,6 +50,7 @@ _NEW_REQUEST = frozenset(_NEW.split())
 
 SHORT = 3
 FLOOR = 1e-3
+CLEAR_MARGIN = 0.9
 
 # The gate's weights, in the order of `Cues`.
 WEIGHTS = (
@@ -145,6 +146,16 @@ def blend(alone: Probabilities, current: int, leaving: float) -> Probabilities:
     blended = alone * np.float32(leaving)
     blended[current] += np.float32(1 - leaving)
     return blended
+
+
+def clearly_elsewhere(cues: Cues) -> bool:
+    """Whether the message leaves, whatever the gate says: another agent's own words, and no sign of a follow-up.
+
+    The gate learnt from services whose follow-ups often name what other services sell; few rosters overlap so much.
+    """
+    asks_anew = cues.asks or not cues.answers
+    leans = cues.points_back or cues.opens_follow_up or cues.empty
+    return bool(asks_anew and not leans and cues.other - cues.current >= CLEAR_MARGIN and cues.scope >= 0)
 
 
 def stands_alone(cues: Cues, in_scope: bool) -> bool:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from lmos.encoders.base import Encoder
@@ -14,14 +12,14 @@ from lmos.router.base import Classification, ClassificationRequest
 from lmos.router.cascade import Cascade, Judged
 from lmos.router.clarify import chosen_topic
 from lmos.router.decision import candidates_of, classification, decide
-from lmos.router.dialogue import blend, leaving_probability, observe, stands_alone
+from lmos.router.dialogue import blend, clearly_elsewhere, leaving_probability, observe, stands_alone
 from lmos.router.split import joined, parts_of
 from lmos.router.text import normalise, readable
 
 __all__ = ["VectorClassifier"]
 
-# Below this probability of leaving, a message goes on with the current agent.
-STAY = 0.5
+# From this probability of leaving on, a message is judged as if it were the first.
+LEAVE = 0.5
 
 
 class VectorClassifier:
@@ -96,12 +94,15 @@ class VectorClassifier:
             return decide(candidates, in_scope=judged.in_scope, strategy=self.name)
         cues = observe(request.query, request.history, judged, current)
         leaving = leaving_probability(cues)
+        alone = decide(candidates_of(judged, judged.judgement.agents), in_scope=judged.in_scope, strategy=self.name)
+        if leaving >= LEAVE or clearly_elsewhere(cues):
+            return alone
         agents = blend(judged.judgement.agents, judged.lesson.training.agents.index(current), leaving)
-        candidates = candidates_of(judged, agents)
-        if leaving < STAY:
-            alone = decide(candidates_of(judged, judged.judgement.agents), in_scope=judged.in_scope, strategy=self.name)
-            if alone.outcome != "match" and stands_alone(cues, judged.in_scope):
-                return replace(alone, candidates=candidates) if alone.outcome == "out_of_scope" else alone
-            reason = f"The message goes on with the topic of agent {current!r} ({1 - leaving:.0%} sure)."
-            return classification("match", (current,), candidates, self.name, reason)
-        return decide(candidates, in_scope=judged.in_scope, strategy=self.name)
+        together = decide(candidates_of(judged, agents), in_scope=judged.in_scope, strategy=self.name)
+        if stands_alone(cues, judged.in_scope):
+            if alone.outcome == "ambiguous":
+                return alone
+            if together.outcome != "match":
+                return together
+        reason = f"The message goes on with the topic of agent {current!r} ({1 - leaving:.0%} sure)."
+        return classification("match", (current,), together.candidates, self.name, reason)
