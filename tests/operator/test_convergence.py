@@ -1,4 +1,4 @@
-"""Whatever the order of changes and faults, the operator ends where resolving from scratch would, with no vain write."""
+"""Whatever the order of changes and faults, the operator ends where resolving afresh would, with no vain write."""
 
 from __future__ import annotations
 
