@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lmos.encoders.base import Encoder, EncoderError
 
-__all__ = ["encoder_named"]
+__all__ = ["encoder_named", "installed_encoders"]
 
 KNOWN = "'static', 'onnx', 'onnx:FOLDER' or 'https://HOST/v1#MODEL'"
 
@@ -30,6 +30,14 @@ def encoder_named(name: str, *, api_key: str | None = None) -> Encoder:
     if kind in ("http", "https"):
         return _openai(name, api_key)
     raise EncoderError(f"There is no encoder {name!r}: use {KNOWN}")
+
+
+def installed_encoders() -> tuple[Encoder, ...]:
+    """The encoders that this installation has, fastest first: `static`, and `onnx` where lmos-minilm is installed."""
+    from lmos.encoders.onnx import minilm_folder
+
+    names = ("static", "onnx") if minilm_folder() is not None else ("static",)
+    return tuple(encoder_named(name) for name in names)
 
 
 def _onnx(path: str) -> Encoder:

@@ -20,6 +20,8 @@ Floats = NDArray[np.float32]
 
 # Share of the customers' own questions that must not be declined.
 KEEP = 0.97
+# The same within a conversation, where what looks foreign is most often a follow-up.
+KEEP_TALKING = 0.99
 # Share of them that looks usual.
 USUAL = 0.9
 ODDS_FLOOR = 1e-6
@@ -36,21 +38,23 @@ PRIOR_SCOPE = -2.4
 class Calibration:
     """`weights` of the three kinds of evidence; mean and deviation of the two parts of the in-scope score.
 
-    A text is in scope from `threshold` on, and looks as the roster's own usually do from `typical` on. `examples` is
-    the number of examples that all this was learnt from; 0 means the prior alone.
+    A text is in scope from `threshold` on, looks as the roster's own usually do from `typical` on, and cannot even be
+    part of a conversation below `foreign`. `examples` is the number of examples that all this was learnt from; 0 means
+    the prior alone.
     """
 
     weights: Floats
     cosine: tuple[float, float]
     odds: tuple[float, float]
     threshold: float
+    foreign: float
     typical: float
     examples: int
 
     @classmethod
     def prior(cls) -> Calibration:
         """The calibration of a roster without examples."""
-        return cls(PRIOR_WEIGHTS, PRIOR_COSINE, PRIOR_ODDS, PRIOR_SCOPE, 0.0, 0)
+        return cls(PRIOR_WEIGHTS, PRIOR_COSINE, PRIOR_ODDS, PRIOR_SCOPE, PRIOR_SCOPE, 0.0, 0)
 
     @classmethod
     def fit(cls, evidence: Evidence, labels: NDArray[np.int64], keep: float = KEEP) -> Calibration:
@@ -59,15 +63,19 @@ class Calibration:
         if not count:
             return cls.prior()
         weights = _fit_weights(evidence, labels)
-        draft = cls(weights, PRIOR_COSINE, PRIOR_ODDS, PRIOR_SCOPE, 0.0, count)
+        draft = cls(weights, PRIOR_COSINE, PRIOR_ODDS, PRIOR_SCOPE, PRIOR_SCOPE, 0.0, count)
         cosine = _moments(evidence.cosine.max(axis=1), PRIOR_COSINE)
         odds = _moments(_log_odds(draft.probabilities(evidence)), PRIOR_ODDS)
-        draft = cls(weights, cosine, odds, PRIOR_SCOPE, 0.0, count)
+        draft = cls(weights, cosine, odds, PRIOR_SCOPE, PRIOR_SCOPE, 0.0, count)
         scope = draft.in_scope(evidence, draft.probabilities(evidence))
         share = count / (count + PRIOR_EXAMPLES)
-        threshold = share * float(np.quantile(scope, 1 - keep)) + (1 - share) * PRIOR_SCOPE
+
+        def kept(part: float) -> float:
+            return share * float(np.quantile(scope, 1 - part)) + (1 - share) * PRIOR_SCOPE
+
+        threshold = kept(keep)
         typical = max(threshold, float(np.quantile(scope, 1 - USUAL)))
-        return cls(weights, cosine, odds, threshold, typical, count)
+        return cls(weights, cosine, odds, threshold, min(threshold, kept(KEEP_TALKING)), typical, count)
 
     def probabilities(self, evidence: Evidence) -> Floats:
         """Probability of each capability, `float32[n, C]`, given that the text is in scope."""

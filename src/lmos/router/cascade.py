@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from lmos.encoders.base import Encoder
 from lmos.encoders.cached import CachedEncoder
 from lmos.router.base import Roster
+from lmos.router.calibration import Calibration
 from lmos.router.features import count_ngrams
 from lmos.router.learning import Learner
 from lmos.router.lesson import Judgement, Lesson
@@ -33,7 +34,16 @@ class Judged:
 
     @property
     def in_scope(self) -> bool:
-        return self.judgement.scope >= self.lesson.tiers[self.tier].calibration.threshold
+        return self.judgement.scope >= self.calibration.threshold
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the text would be out of place even in the middle of a conversation."""
+        return self.judgement.scope < self.calibration.foreign
+
+    @property
+    def calibration(self) -> Calibration:
+        return self.lesson.tiers[self.tier].calibration
 
 
 class Cascade:
@@ -62,5 +72,4 @@ class Cascade:
 
 def _sure(judged: Judged) -> bool:
     judgement = judged.judgement
-    typical = judged.lesson.tiers[judged.tier].calibration.typical
-    return float(judgement.agents.max()) >= SURE and judgement.scope >= typical
+    return float(judgement.agents.max()) >= SURE and judgement.scope >= judged.calibration.typical

@@ -37,6 +37,9 @@ yes yeah yep yup no nope nah ok okay sure thanks thank great sounds perfect corr
 exactly absolutely definitely bye goodbye please
 ja nein nee doch gut danke passt genau richtig klar perfekt super prima gerne tschüss bitte
 """
+_IMPERATIVES = (
+    "tell recommend explain write sing play translate suggest erzähl erzähle empfiehl erkläre übersetze schreib"
+)
 _NEW = """
 also another new next instead now want need like looking find search help book get would could can show
 auch noch neu neue neuen nächste stattdessen jetzt will möchte brauche suche hilf hätte kannst zeig
@@ -46,6 +49,7 @@ _POINTS_BACK = frozenset(_BACK.split())
 _OPENS_FOLLOW_UP = frozenset(_OPENERS.split())
 _ASKS = frozenset(_QUESTIONS.split())
 _REPLIES_WITH = frozenset(_REPLIES.split())
+_DEMANDS = frozenset(_IMPERATIVES.split())
 _NEW_REQUEST = frozenset(_NEW.split())
 
 SHORT = 3
@@ -103,7 +107,7 @@ def observe(query: str, history: Sequence[Message], judged: Judged, current: str
     other = int(np.argmax(np.where(np.arange(len(training.agents)) == own, -1, judgement.agents)))
     nearest = np.full(len(training.agents), -1, np.float32)
     np.maximum.at(nearest, training.agent_of, judgement.nearest)
-    mean, deviation = judged.lesson.tiers[judged.tier].calibration.cosine
+    mean, deviation = judged.calibration.cosine
     similarity = (nearest - mean) / deviation
     ratio = (float(judgement.agents[other]) + FLOOR) / (float(judgement.agents[own]) + FLOOR)
     return Cues(
@@ -158,15 +162,16 @@ def clearly_elsewhere(cues: Cues) -> bool:
     return bool(asks_anew and not leans and cues.other - cues.current >= CLEAR_MARGIN and cues.scope >= 0)
 
 
-def stands_alone(cues: Cues, in_scope: bool) -> bool:
+def stands_alone(query: str, cues: Cues, in_scope: bool) -> bool:
     """Whether the words can be understood without what was said before them.
 
-    The gate takes what no example resembles for a follow-up, as most such messages are. A question that points at
-    nothing before it is none, nor is a message in the agents' own words (`in_scope`) that answers no question.
+    The gate takes what no example resembles for a follow-up, as most such messages are. A question or a demand that
+    points at nothing before it is none; nor is what answers no question and is in the agents' own words (`in_scope`).
     """
     if cues.points_back or cues.opens_follow_up or cues.empty:
         return False
-    return bool(cues.asks) or (in_scope and not cues.answers)
+    demands = not _DEMANDS.isdisjoint(words(query)[:2])
+    return bool(cues.asks) or demands or (in_scope and not cues.answers)
 
 
 def has_content(query: str) -> bool:

@@ -98,8 +98,8 @@ class VectorClassifier:
         if leaving >= LEAVE or clearly_elsewhere(cues):
             return alone
         agents = blend(judged.judgement.agents, judged.lesson.training.agents.index(current), leaving)
-        together = decide(candidates_of(judged, agents), in_scope=judged.in_scope, strategy=self.name)
-        if stands_alone(cues, judged.in_scope):
+        together = decide(candidates_of(judged, agents), in_scope=not judged.is_foreign, strategy=self.name)
+        if stands_alone(request.query, cues, judged.in_scope):
             if alone.outcome == "ambiguous":
                 return alone
             if together.outcome != "match":
