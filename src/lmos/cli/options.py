@@ -48,6 +48,7 @@ Filenames = Annotated[
     Parameter(
         name=["--filename", "-f"],
         negative="",
+        allow_leading_hyphen=True,  # `-` is standard input
         show_default=False,
         help="Manifest: a file, a folder, or `-` for standard input. May be given several times.",
     ),
