@@ -12,8 +12,9 @@ setup: $(READY)
 $(READY): pyproject.toml requirements.lock $(wildcard packages/*/pyproject.toml)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(UV) pip install --quiet --require-hashes --requirement requirements.lock
+	$(UV) pip install --quiet --compile-bytecode --require-hashes --requirement requirements.lock
 	$(UV) pip install --quiet --no-deps --editable . $(foreach package,$(wildcard packages/*),--editable $(package))
+	@$(BIN)/python -m compileall -q src packages
 	@touch $@
 	@echo "Ready: $(BIN)/lmos --help"
 
