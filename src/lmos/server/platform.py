@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from lmos.agents.agent import Agent
@@ -28,9 +29,11 @@ from lmos.operator.manager import Manager
 from lmos.operator.sqlite import SqliteStore
 from lmos.protocols.arc.client import ArcClient
 from lmos.protocols.arc.server import arc_routes
-from lmos.resources import agent as resources
+from lmos.protocols.arc.subscriptions import Limits
+from lmos.resources.agent import Agent as AgentResource
 from lmos.resources.agent import Endpoint
-from lmos.resources.loader import Loaded, load
+from lmos.resources.base import Resource
+from lmos.resources.loader import load
 from lmos.router.base import Classifier
 from lmos.router.classifier import default_classifier
 from lmos.runtime.arc_client import ArcAgentClient
@@ -39,7 +42,9 @@ from lmos.runtime.routes import RoutingTable
 from lmos.runtime.runtime import Runtime
 from lmos.runtime.turn_log import SqlTurnLog
 from lmos.server.app import create_app, create_rest
+from lmos.server.arc import PlatformAgents
 from lmos.server.folder import database_path, hold
+from lmos.server.health import health_routes
 from lmos.settings import Settings
 
 __all__ = ["Platform"]
@@ -49,7 +54,7 @@ FIELD_MANAGER = "lmos-up"
 
 @dataclass
 class Platform:
-    """The parts, for those who compose further. `Platform.open` makes one, `apply_manifests` brings it to ready."""
+    """The parts, for those who compose further. `Platform.open` makes one, `start` brings it to ready."""
 
     settings: Settings
     store: SqliteStore
@@ -104,27 +109,37 @@ class Platform:
             stack.push_async_callback(runtime.aclose)
             yield _compose(settings, store, manager, runtime, agents, classifier)
 
-    async def apply_manifests(self, paths: Sequence[str | Path]) -> list[Loaded]:
-        """Load `paths`, put their Python agents to work, apply everything and wait until it is reconciled and routable.
+    async def start(
+        self, paths: Sequence[str | Path] = (), *, agents: Sequence[Agent] = (), resources: Sequence[Resource] = ()
+    ) -> list[Resource]:
+        """Load `paths`, put their Python agents and `agents` to work, apply everything, wait until it is routable.
 
-        Raises `ManifestError`, with all problems, before anything is applied.
+        Returns what was applied. Raises `ManifestError`, with all problems, before anything is applied.
         """
-        found: list[Agent] = []
+        found = list(agents)
 
-        def python_agents(path: Path) -> list[resources.Agent]:
-            agents = load_agents(path)
-            found.extend(agents)
-            endpoint = Endpoint(protocol="local")
-            return [to_resource(agent, namespace=self.settings.namespace, endpoint=endpoint) for agent in agents]
+        def python_agents(path: Path) -> list[AgentResource]:
+            loaded = load_agents(path)
+            found.extend(loaded)
+            return [self._local(agent) for agent in loaded]
 
-        loaded = load(paths, default_namespace=self.settings.namespace, python_agents=python_agents) if paths else []
+        namespace = self.settings.namespace
+        loaded = load(paths, default_namespace=namespace, python_agents=python_agents) if paths else []
         self.agents.replace(found)
-        for item in loaded:
-            await self.store.apply(item.resource, field_manager=FIELD_MANAGER)
+        wanted = [*(self._local(agent) for agent in agents), *(item.resource for item in loaded), *resources]
+        for resource in wanted:
+            await self.store.apply(resource, field_manager=FIELD_MANAGER)
+        await self.settled()
+        self.waiting_for.discard("manifests")
+        return wanted
+
+    async def settled(self) -> None:
+        """Wait until everything that the store holds now is reconciled and routable."""
         await self.manager.settled()
         await self.runtime.routes.caught_up()
-        self.waiting_for.discard("manifests")
-        return loaded
+
+    def _local(self, agent: Agent) -> AgentResource:
+        return to_resource(agent, namespace=self.settings.namespace, endpoint=Endpoint(protocol="local"))
 
 
 def _compose(
@@ -135,17 +150,14 @@ def _compose(
     agents: LocalAgents,
     classifier: Classifier,
 ) -> Platform:
-    from starlette.applications import Starlette
-
-    from lmos.server.health import health_routes
-
     waiting_for = {"manifests"}
 
     def not_ready() -> list[str]:
         return sorted(waiting_for) + ([] if manager.healthy else ["reconcilers"])
 
     rest = create_rest(runtime, store, namespace=settings.namespace, resume_grace=settings.resume_grace)
-    app = create_app(rest, not_ready=not_ready, arc=arc_routes(agents), max_body_bytes=settings.max_body_bytes)
+    arc = arc_routes(PlatformAgents(agents), limits=Limits(frame_bytes=settings.max_body_bytes))
+    app = create_app(rest, not_ready=not_ready, arc=arc, max_body_bytes=settings.max_body_bytes)
     operator_app = Starlette(routes=[*operator_routes(store), *health_routes(not_ready)])
     return Platform(settings, store, manager, runtime, agents, classifier, app, operator_app, waiting_for)
 

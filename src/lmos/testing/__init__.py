@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lmos.testing.loopback import serving
     from lmos.testing.models import Asked, Calls, Reply, ScriptedModel
     from lmos.testing.openai_server import FakeOpenAI, Slow
+    from lmos.testing.platform import MemoryPlatform, Said
 
 _HOME = {
     "AgentError": "faults",
@@ -25,8 +26,10 @@ _HOME = {
     "FakeOpenAI": "openai_server",
     "Garbage": "faults",
     "HttpError": "faults",
+    "MemoryPlatform": "platform",
     "Pause": "faults",
     "Reply": "models",
+    "Said": "platform",
     "ScriptedModel": "models",
     "Silence": "faults",
     "Slow": "openai_server",
@@ -43,8 +46,10 @@ __all__ = [
     "FakeOpenAI",
     "Garbage",
     "HttpError",
+    "MemoryPlatform",
     "Pause",
     "Reply",
+    "Said",
     "ScriptedModel",
     "Silence",
     "Slow",
