@@ -129,7 +129,7 @@ class OnnxEncoder:
         options.enable_cpu_mem_arena = False
         try:
             return runtime.InferenceSession(str(self._model), options, providers=["CPUExecutionProvider"])
-        except RuntimeError as error:  # what onnxruntime raises derives from it
+        except Exception as error:
             raise EncoderError(f"{str(self._model)!r} is not a model that onnxruntime can load: {error}") from error
 
     @cached_property
