@@ -16,13 +16,15 @@ from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import httpx2
-from processes import DemoFailed, Lmos, answers, until
 from rich.console import Console
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 from script import Customer, Do, Say, Script
+
+from lmos.testing.processes import ProcessFailed, until
+from processes import DemoFailed, Lmos
 
 HERE = Path(__file__).parent
 COLUMNS = 80
@@ -179,8 +181,7 @@ class Demo:
     def _start(self, step: Do) -> None:
         """Run the agent as a process of its own and apply its manifest."""
         file = HERE / f"{step.agent}.agent.py"
-        url = self._lmos.start(step.agent, "agent", "run", str(file), "--port", "0").address()
-        until(lambda: answers(f"{url}/.well-known/capabilities.json"), f"agent {step.agent} answering")
+        url = self._lmos.start(step.agent, "agent", "run", str(file), "--port", "0").ready()
         self._printer.command(f"lmos agent run {file.name}", f"agent {step.agent} answers at {url}")
         manifest = (HERE / "manifests" / f"{step.agent}.yaml").read_text(encoding="utf-8")
         applied = self._lmos.run("apply", "--filename=-", stdin=manifest.replace(DECLARED_URL, url))
@@ -217,8 +218,7 @@ def run(console: Console) -> None:
     with TemporaryDirectory(prefix="lmos-demo-") as folder, Lmos(Path(folder)) as lmos:
         agents = ("-f", str(HERE / "billing.agent.py"), "-f", str(HERE / "contract.agent.py"))
         platform = lmos.start("platform", "up", "--port", "0", *agents)
-        url = platform.address()
-        until(lambda: answers(f"{url}/readyz"), "the platform being ready")
+        url = platform.ready()
         printer = Printer(console)
         printer.command("lmos up -f billing.agent.py -f contract.agent.py", f"ready at {url}, offline")
         applied = lmos.run("apply", "-f", str(manifests / "channels.yaml"), "-f", str(manifests / "rollout.yaml"))
@@ -227,7 +227,7 @@ def run(console: Console) -> None:
         try:
             demo.play()
         except httpx2.TransportError as error:
-            raise DemoFailed(f"The platform does not answer: {error}. It said:\n{platform.last_lines()}") from None
+            raise DemoFailed(f"The platform does not answer: {error}. It said:\n{platform.last_lines(8)}") from None
     seconds = time.monotonic() - started
     console.print()
     console.print(Rule(f"[bold green]{demo.turns} turns, all as expected, {seconds:.1f} s", style="green"))
@@ -243,7 +243,7 @@ def main() -> int:
     console = Console(highlight=False, width=min(COLUMNS, Console().width))
     try:
         run(console)
-    except DemoFailed as error:
+    except (DemoFailed, ProcessFailed) as error:
         console.print(Text(f"\n{error}", style="bold red"))
         return 1
     except KeyboardInterrupt:

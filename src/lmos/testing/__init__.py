@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lmos.testing.models import Asked, Calls, Reply, ScriptedModel
     from lmos.testing.openai_server import FakeOpenAI, Slow
     from lmos.testing.platform import MemoryPlatform, Said
+    from lmos.testing.processes import LmosProcess, ProcessFailed
 
 _HOME = {
     "AgentError": "faults",
@@ -26,8 +27,10 @@ _HOME = {
     "FakeOpenAI": "openai_server",
     "Garbage": "faults",
     "HttpError": "faults",
+    "LmosProcess": "processes",
     "MemoryPlatform": "platform",
     "Pause": "faults",
+    "ProcessFailed": "processes",
     "Reply": "models",
     "Said": "platform",
     "ScriptedModel": "models",
@@ -46,8 +49,10 @@ __all__ = [
     "FakeOpenAI",
     "Garbage",
     "HttpError",
+    "LmosProcess",
     "MemoryPlatform",
     "Pause",
+    "ProcessFailed",
     "Reply",
     "Said",
     "ScriptedModel",
