@@ -116,7 +116,7 @@ async def _serve(settings: Settings, file: Path) -> None:
         stack.push_async_callback(agents.aclose)
         sock = listen(settings.host, settings.port)
         stack.callback(sock.close)
-        await stack.enter_async_context(serving(serve_app(agents), sock, max_frame_bytes=settings.max_body_bytes))
+        await stack.enter_async_context(serving(serve_app(agents), sock))
         reloading = asyncio.create_task(reload_agents(file, agents.replace, stop=stop.event))
         stack.push_async_callback(asyncio.wait, {reloading})
         stack.callback(reloading.cancel)

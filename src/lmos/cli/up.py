@@ -78,10 +78,9 @@ async def _run(settings: Settings, paths: Sequence[str], operator_port: int | No
             stack.callback(operator_sock.close)
             addresses["Operator"] = f"http://{address_of(operator_sock)}"
         platform = await stack.enter_async_context(Platform.open(settings, platform_host=own_host(sock)))
-        frame = settings.max_body_bytes
-        await stack.enter_async_context(serving(platform.app, sock, max_frame_bytes=frame))
+        await stack.enter_async_context(serving(platform.app, sock))
         if operator_sock is not None:
-            await stack.enter_async_context(serving(platform.operator_app, operator_sock, max_frame_bytes=frame))
+            await stack.enter_async_context(serving(platform.operator_app, operator_sock))
         try:
             await stop.unless(platform.start(paths))
             await welcome(platform, addresses, time.monotonic() - started)
