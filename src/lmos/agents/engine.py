@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -46,6 +46,7 @@ from lmos.conversation.messages import Message
 from lmos.models.base import Model, ModelError
 from lmos.models.conversion import definition, model_error
 from lmos.models.native import Native, native
+from lmos.telemetry import names
 from lmos.telemetry.logs import logger
 
 __all__ = ["Engine", "ModelResolver"]
@@ -78,6 +79,8 @@ class Engine:
         # Both are costly to build, so they are kept: by agent (which a reload replaces) and by model name.
         self._agents: WeakKeyDictionary[Agent, NativeAgent[_Run, str]] = WeakKeyDictionary()
         self._models: dict[str | None, Native] = {}
+        self._owns_models = callable(models)
+        self._closing: list[Callable[[], Awaitable[None]]] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,8 +91,13 @@ class Engine:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Let go of the tools' threads; a tool that still runs in one is not waited for."""
+        """Let go of the tools' threads and the models' connections; a tool that runs in a thread is not waited for.
+
+        A model that was given as such is its giver's, and stays open.
+        """
         self._executor.shutdown(wait=False, cancel_futures=True)
+        for close in self._closing:
+            await close()
 
     async def ask(self, agent: Agent, request: AgentRequest) -> AsyncGenerator[AgentEvent, None]:
         """Deltas, tool calls and results, intermediate messages as they happen, then exactly one `Answer`.
@@ -137,12 +145,12 @@ class Engine:
             ) from error
         except (ModelError, AgentRunError, UserError, ValueError) as error:
             told = model_error(agent.model or "default", error)
-            _log.warning("model failed", agent=agent.name, error=str(told), retryable=told.retryable)
+            _log.warning(names.EVENT_MODEL_FAILED, agent=agent.name, error=str(told), retryable=told.retryable)
             raise AgentFailed(f"agent {agent.name!r}: {told}") from error
         except AgentFailed:
             raise
         except Exception as error:
-            _log.exception("agent crashed", agent=agent.name)
+            _log.exception(names.EVENT_AGENT_CRASHED, agent=agent.name)
             raise AgentFailed(f"agent {agent.name!r} crashed: {type(error).__name__}: {error}") from error
         del result  # its text is the last response's; the answer is all that was shown
         return Answer(Message(role="assistant", content=run.text, turn_id=request.turn_id))
@@ -150,7 +158,11 @@ class Engine:
     def _model(self, name: str | None) -> Native:
         found = self._models.get(name)
         if found is None:
-            found = self._models[name] = native(self._resolve(name))
+            model = self._resolve(name)
+            found = self._models[name] = native(model)
+            close = getattr(model, "aclose", None)
+            if self._owns_models and close is not None:
+                self._closing.append(close)
         return found
 
     def _native(self, agent: Agent) -> NativeAgent[_Run, str]:
@@ -219,7 +231,7 @@ class _Tools(AbstractToolset[_Run]):
         try:
             return await called.call(tool_args, ctx.deps.turn, ctx.deps.executor)
         except ToolError as error:
-            _log.warning("tool failed", agent=self._agent.name, tool=name, error=str(error))
+            _log.warning(names.EVENT_TOOL_FAILED, agent=self._agent.name, tool=name, error=str(error))
             raise ToolFailed(str(error)) from error
 
 

@@ -13,6 +13,7 @@ from watchfiles import awatch as _awatch  # pyright: ignore[reportUnknownVariabl
 from lmos.agents.agent import Agent
 from lmos.agents.errors import LoadError
 from lmos.agents.loading import agent_files, load_agents
+from lmos.telemetry import names
 from lmos.telemetry.logs import logger
 
 __all__ = ["reload_agents"]
@@ -41,9 +42,9 @@ async def reload_agents(
             if inspect.isawaitable(applied):
                 await applied
         except (LoadError, ValueError) as error:
-            _log.warning("agents not reloaded", error=str(error))
+            _log.warning(names.EVENT_AGENTS_NOT_RELOADED, error=str(error))
         else:
-            _log.info("agents reloaded", agents=[agent.name for agent in agents])
+            _log.info(names.EVENT_AGENTS_RELOADED, agents=[agent.name for agent in agents])
 
 
 def _folder(path: Path) -> Path:

@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from lmos.server.h2c import WithoutH2c
+
 __all__ = ["PortInUse", "listen", "serving"]
 
-MAX_FRAME_BYTES = 1_048_576
 SHUTDOWN_SECONDS = 5
 
 
@@ -54,7 +55,6 @@ async def serving(
     app: ASGIApp,
     sock: socket.socket,
     *,
-    max_frame_bytes: int = MAX_FRAME_BYTES,
     shutdown_seconds: int = SHUTDOWN_SECONDS,
 ) -> AsyncGenerator[None]:
     """Serve `app` on `sock` for the body of the context; at its end open requests get `shutdown_seconds` to finish.
@@ -63,10 +63,10 @@ async def serving(
     """
     config = uvicorn.Config(
         app,
+        http=WithoutH2c,
         log_config=None,
         access_log=False,
         lifespan="off",
-        ws_max_size=max_frame_bytes,
         ws_ping_interval=20.0,
         server_header=False,
         timeout_graceful_shutdown=shutdown_seconds,
