@@ -14,6 +14,7 @@ from lmos.operator.resolver import resolve
 from lmos.resources.agent import Endpoint
 from lmos.resources.base import ObjectMeta
 from lmos.resources.channel import Channel, ChannelSpec, ChannelStatus, RequiredCapability, ResolveStatus
+from lmos.resources.rules import RoutingRules
 from tests.operator.builders import LABELS, agent, channel
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -233,3 +234,15 @@ def test_near_misses_of_a_status_are_bounded() -> None:
     status = status_for(wanted, resolve(wanted, agents), NOON)
     assert len(status.near_misses or ()) == MAX_STATUS_NEAR_MISSES
     assert len(status.unresolved_required_capabilities or ()) == 100
+
+
+def test_a_routing_carries_the_rules_of_its_channel() -> None:
+    rules = RoutingRules(denied_agents=("support",))
+    wanted = _stored(channel(("bill", "*")))
+    wanted = wanted.model_copy(update={"spec": wanted.spec.model_copy(update={"routing_rules": rules})})
+    routing = routing_for(wanted, resolve(wanted, []), platform_host=None)
+    assert routing.to_wire()["spec"]["routingRules"] == {
+        "allowedAgents": [],
+        "deniedAgents": ["support"],
+        "rules": [],
+    }

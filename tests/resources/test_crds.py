@@ -30,6 +30,21 @@ _CONDITIONS = [
     ".status.conditions[].type",
     ".status.observedGeneration",
 ]
+_ROUTING_RULES = [
+    ".spec.routingRules",
+    ".spec.routingRules.allowedAgents",
+    ".spec.routingRules.allowedAgents[]",
+    ".spec.routingRules.deniedAgents",
+    ".spec.routingRules.deniedAgents[]",
+    ".spec.routingRules.rules",
+    ".spec.routingRules.rules[]",
+    ".spec.routingRules.rules[].agent",
+    ".spec.routingRules.rules[].keywords",
+    ".spec.routingRules.rules[].keywords[]",
+    ".spec.routingRules.rules[].name",
+    ".spec.routingRules.rules[].patterns",
+    ".spec.routingRules.rules[].patterns[]",
+]
 ADDED_FIELDS = {
     "agents.lmos.eclipse": [
         ".spec.endpoint",
@@ -38,6 +53,7 @@ ADDED_FIELDS = {
         *_CONDITIONS,
     ],
     "channels.lmos.eclipse": [
+        *_ROUTING_RULES,
         *_CONDITIONS,
         ".status.nearMisses",
         ".status.nearMisses[]",
@@ -53,6 +69,7 @@ ADDED_FIELDS = {
         ".spec.capabilityGroups[].capabilities[].endpoint.url",
         ".spec.capabilityGroups[].capabilities[].examples",
         ".spec.capabilityGroups[].capabilities[].examples[]",
+        *_ROUTING_RULES,
     ],
     "channelrollouts.lmos.eclipse": [],
 }
@@ -171,6 +188,7 @@ def test_rules_stand_only_on_what_people_write() -> None:
     }
     assert {key: len(rules) for key, rules in ruled.items()} == {
         ("agents.lmos.eclipse", ".spec.endpoint"): 2,
+        ("channels.lmos.eclipse", ".spec.routingRules.rules[]"): 1,
         ("channelrollouts.lmos.eclipse", ".spec.strategy.canary"): 2,
     }
 

@@ -41,7 +41,9 @@ def routing_for(channel: Channel, resolution: Resolution, *, platform_host: str 
             labels={label: labels[label] for label in COPIED_LABELS if label in labels},
             owner_references=_owners(channel),
         ),
-        spec=ChannelRoutingSpec(capability_groups=_groups(resolution.wires, platform_host)),
+        spec=ChannelRoutingSpec(
+            capability_groups=_groups(resolution.wires, platform_host), routing_rules=channel.spec.routing_rules
+        ),
     )
 
 

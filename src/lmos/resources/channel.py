@@ -9,6 +9,7 @@ from pydantic import Field
 
 from lmos.resources.agent import STABLE
 from lmos.resources.base import Condition, Model, Resource
+from lmos.resources.rules import RoutingRules
 
 __all__ = [
     "Channel",
@@ -63,6 +64,9 @@ class ChannelSpec(Model):
 
     required_capabilities: tuple[RequiredCapability, ...] = Field(
         max_length=1000, description="All of these must be provided for the channel to be RESOLVED."
+    )
+    routing_rules: RoutingRules | None = Field(
+        default=None, description="What is decided before any model is asked (addition to Eclipse LMOS)."
     )
 
 

@@ -46,10 +46,18 @@ _CANARY_RULES = [
     },
 ]
 
+_RULE_RULES = [
+    {
+        "rule": "(has(self.keywords) && size(self.keywords) > 0) || (has(self.patterns) && size(self.patterns) > 0)",
+        "message": "give the rule keywords or patterns",
+    },
+]
+
 # Only on what people write. A ChannelRouting may hold a million endpoints: rules there would exceed the API server's
 # budget, and its one writer is the operator.
-_RULES: dict[str, dict[tuple[str, ...], list[dict[str, str]]]] = {
+_RULES: dict[str, dict[tuple[str | int, ...], list[dict[str, str]]]] = {
     "Agent": {("spec", "endpoint"): _ENDPOINT_RULES},
+    "Channel": {("spec", "routingRules", "rules", 0): _RULE_RULES},
     "ChannelRollout": {("spec", "strategy", "canary"): _CANARY_RULES},
 }
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from lmos.resources.agent import STABLE, Endpoint
 from lmos.resources.base import Example, Model, Resource
+from lmos.resources.rules import RoutingRules
 
 __all__ = ["CapabilityGroup", "ChannelRouting", "ChannelRoutingSpec", "RoutedCapability"]
 
@@ -44,6 +45,9 @@ class ChannelRoutingSpec(Model):
 
     capability_groups: tuple[CapabilityGroup, ...] = Field(
         default=(), max_length=1000, description="One group for each agent; empty when nothing resolved."
+    )
+    routing_rules: RoutingRules | None = Field(
+        default=None, description="The Channel's rules (addition to Eclipse LMOS)."
     )
 
 

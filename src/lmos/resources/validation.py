@@ -17,6 +17,7 @@ from lmos.resources.channel import Channel
 from lmos.resources.endpoints import BadEndpoint, check_endpoint
 from lmos.resources.rollout import ChannelRollout
 from lmos.resources.routing import ChannelRouting
+from lmos.resources.rules import BadPattern, RoutingRules, compile_pattern
 from lmos.resources.versions import BadRange, BadVersion, parse_range, parse_version
 
 __all__ = ["Level", "Path", "Place", "Problem", "field_path", "validate"]
@@ -155,6 +156,32 @@ def _channel(channel: Channel) -> Iterator[Problem]:
         except BadRange as error:
             path = ("spec", "requiredCapabilities", i, "version")
             yield Problem(path, error.text, f"version range {error.text!r} {error.reason}", error.fix)
+    if channel.spec.routing_rules is not None:
+        yield from _rules(("spec", "routingRules"), channel.spec.routing_rules)
+
+
+def _rules(path: Path, found: RoutingRules) -> Iterator[Problem]:
+    for i, name in enumerate(found.denied_agents):
+        if name in found.allowed_agents:
+            message = f"agent {name!r} is both allowed and denied"
+            yield Problem((*path, "deniedAgents", i), name, message, "remove it from allowedAgents or deniedAgents")
+    for i, rule in enumerate(found.rules):
+        at = (*path, "rules", i)
+        if not rule.keywords and not rule.patterns:
+            yield Problem(at, rule.name, "the rule never applies", "give it keywords or patterns")
+        if rule.agent is not None and rule.agent in found.denied_agents:
+            fix = "name another agent, or remove this one from deniedAgents"
+            yield Problem((*at, "agent"), rule.agent, f"the rule sends to {rule.agent!r}, which is denied", fix)
+        for j, keyword in enumerate(rule.keywords):
+            if not any(character.isalnum() for character in keyword):
+                message = f"keyword {keyword!r} has no word"
+                yield Problem((*at, "keywords", j), keyword, message, "write letters or digits, or use a pattern")
+        for j, text in enumerate(rule.patterns):
+            try:
+                compile_pattern(text)
+            except BadPattern as error:
+                message = f"pattern {error.text!r} {error.reason}"
+                yield Problem((*at, "patterns", j), error.text, message, error.fix)
 
 
 def _routing(routing: ChannelRouting) -> Iterator[Problem]:
@@ -163,6 +190,8 @@ def _routing(routing: ChannelRouting) -> Iterator[Problem]:
             if capability.endpoint is not None:
                 path = ("spec", "capabilityGroups", i, "capabilities", j, "endpoint")
                 yield from _endpoint(path, capability.endpoint)
+    if routing.spec.routing_rules is not None:
+        yield from _rules(("spec", "routingRules"), routing.spec.routing_rules)
 
 
 def _endpoint(path: Path, endpoint: Endpoint) -> Iterator[Problem]:

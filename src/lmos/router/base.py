@@ -15,6 +15,7 @@ from typing import Protocol
 from lmos.conversation.events import Candidate, Outcome
 from lmos.conversation.messages import Message
 from lmos.encoders.base import Vectors
+from lmos.resources.rules import RoutingRules
 
 __all__ = [
     "Classification",
@@ -24,6 +25,7 @@ __all__ = [
     "Index",
     "IndexEntry",
     "IndexHit",
+    "IndexUnavailable",
     "Roster",
     "RosterAgent",
     "RosterCapability",
@@ -78,13 +80,15 @@ class ClassificationRequest:
     tenant: str = ""
     channel: str = ""
     subset: str = "stable"
+    rules: RoutingRules | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Classification:
     """The decision. `agents` is empty unless `outcome` is `match`; `confidence` (0..1) is the best agent's probability.
 
-    `candidates` are best first, and `reason` is one sentence for people.
+    `candidates` are best first, and `reason` is one sentence for people. `in_scope` is how much the message looks like
+    what the agents know, 0 being the limit to decline at; `None` where the classifier has no such measure.
     """
 
     outcome: Outcome
@@ -93,6 +97,7 @@ class Classification:
     confidence: float
     strategy: str
     reason: str
+    in_scope: float | None = None
 
 
 class ClassifierError(Exception):
@@ -101,6 +106,10 @@ class ClassifierError(Exception):
 
 class UnknownAgent(ClassifierError):
     """The explicitly named agent is not in the roster."""
+
+
+class IndexUnavailable(ClassifierError):
+    """The server that keeps an index does not answer, or refuses. The message names it."""
 
 
 class Classifier(Protocol):
@@ -118,12 +127,21 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """One example of one capability. `id` is unique within a collection."""
+    """One example of one capability. `id` is unique within a collection.
+
+    The other fields are for those who share the index: what the agent and the capability are called elsewhere, where
+    the agent answers, what the capability does, and the encoder that made the vector.
+    """
 
     id: str
     agent: str
     capability: str
     text: str
+    agent_id: str = ""
+    capability_id: str = ""
+    address: str = ""
+    description: str = ""
+    encoder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +153,16 @@ class IndexHit:
 
 
 class Index(Protocol):
-    """Nearest-neighbour search over vectors in named collections (`{tenant}-{channel}-{subset}`)."""
+    """Nearest-neighbour search over vectors in named collections (`{tenant}-{channel}-{subset}`).
+
+    Every call raises `IndexUnavailable` when the server behind it fails.
+    """
 
     async def upsert(self, collection: str, entries: Sequence[IndexEntry], vectors: Vectors) -> None:
-        """Add or replace entries by id; `vectors` is `float32[len(entries), d]`."""
+        """Add or replace entries by id; `vectors` is `float32[len(entries), d]`.
+
+        Raises `ValueError` when `vectors` does not fit `entries`, or the vectors that the collection holds.
+        """
         ...
 
     async def remove(self, collection: str, ids: Sequence[str]) -> None:
@@ -147,4 +171,8 @@ class Index(Protocol):
 
     async def search(self, collection: str, vector: Vectors, k: int) -> list[IndexHit]:
         """The `k` nearest to `vector` (`float32[d]`), best first, ties by id. An unknown collection is empty."""
+        ...
+
+    async def entries(self, collection: str) -> list[IndexEntry]:
+        """All entries, by id."""
         ...

@@ -224,6 +224,7 @@ class Runtime:
             tenant=request.tenant,
             channel=request.channel,
             subset=route.subset,
+            rules=route.routing.spec.routing_rules,
         )
         begin = self._clock.monotonic()
         with tracer.start_as_current_span(names.SPAN_ROUTE) as span:

@@ -1,0 +1,13 @@
+class error(Exception): ...
+
+class Options:
+    case_sensitive: bool
+    log_errors: bool
+    max_mem: int
+
+class Match: ...
+
+class Pattern:
+    def search(self, text: str) -> Match | None: ...
+
+def compile(pattern: str, options: Options | None = ...) -> Pattern: ...
