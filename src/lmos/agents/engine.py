@@ -123,6 +123,8 @@ class Engine:
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()  # looked at, or asyncio would report a failure that nobody waited for
 
     async def _run(self, agent: Agent, request: AgentRequest, run: _Run) -> Answer:
         query, history = _transcript(agent, request)
