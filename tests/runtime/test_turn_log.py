@@ -36,7 +36,7 @@ from lmos.runtime.turn_log import SqlTurnLog
 
 async def turn(log, name):
     key = TurnKey("acme", "c", name)
-    await log.begin(key, "f", TurnStarted(channel="web", user_id="u", message=Message(role="user", content="q")))
+    await log.claim(key, "f", TurnStarted(channel="web", user_id="u", message=Message(role="user", content="q")))
     for seq in range(1, 1_000_000):
         await log.append(key, [TextDelta(seq=seq, agent="a", text=name)])
         print(name, seq, flush=True)
@@ -72,7 +72,7 @@ def test_what_was_shown_before_a_kill_is_in_the_log(tmp_path: Path) -> None:
             assert logged[name][int(seq)] == delta(int(seq), name)
         for name, events in logged.items():
             assert [event.seq for event in events] == list(range(len(events)))
-            begun = await log.begin(TurnKey("acme", "c", name), "f", STARTED)
+            begun = await log.claim(TurnKey("acme", "c", name), "f", STARTED)
             assert (begun.state, begun.attempt) == ("started", 2 if events else 1)
         await db.aclose()
 
@@ -85,14 +85,14 @@ def test_a_log_opened_again_continues(tmp_path: Path) -> None:
     async def first() -> None:
         db = Database.open(tmp_path / "lmos.db")
         log = SqlTurnLog(db)
-        await log.begin(key, "f", STARTED)
+        await log.claim(key, "f", STARTED)
         await log.append(key, [delta(1)])
         await db.aclose()
 
     async def second() -> list[int]:
         db = Database.open(tmp_path / "lmos.db")
         log = SqlTurnLog(db)
-        begun = await log.begin(key, "f", STARTED)
+        begun = await log.claim(key, "f", STARTED)
         await log.append(key, [delta(begun.next_seq)])
         seqs = [event.seq for event in await log.read(key)]
         await db.aclose()
@@ -114,7 +114,7 @@ def test_each_turn_is_logged_in_order_however_turns_interleave(
         db = Database.open(tmp_path_factory.mktemp("log") / "lmos.db", synchronous="normal")
         log = SqlTurnLog(db)
         written: list[list[str]] = [[] for _ in keys]
-        await asyncio.gather(*[log.begin(key, "f", STARTED) for key in keys])
+        await asyncio.gather(*[log.claim(key, "f", STARTED) for key in keys])
         waiting: list[asyncio.Future[None]] = []
         for step, (turn, count) in enumerate(sizes):
             texts = [f"{step}.{i}" for i in range(count)]

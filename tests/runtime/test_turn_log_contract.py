@@ -64,12 +64,12 @@ def delta(seq: int, text: str = "x") -> ev.TextDelta:
 
 
 async def play(log: TurnLog, key: TurnKey, query: str, answer: str) -> None:
-    await log.begin(key, "f", started(query))
+    await log.claim(key, "f", started(query))
     await log.append(key, [routed(1, "billing", capability="bills"), answered(2, answer), completed(3)])
 
 
 async def test_a_new_turn_is_started_and_its_first_event_recorded(log: TurnLog) -> None:
-    assert await log.begin(KEY, "f", started()) == Begun("started", attempt=1, next_seq=1)
+    assert await log.claim(KEY, "f", started()) == Begun("started", attempt=1, next_seq=1)
     assert await log.read(KEY) == [started().model_copy(update={"seq": 0, "attempt": 1})]
 
 
@@ -83,14 +83,14 @@ async def test_events_come_back_as_they_were_appended(log: TurnLog) -> None:
         answered(6, "12 €"),
         completed(7),
     ]
-    await log.begin(KEY, "f", started())
+    await log.claim(KEY, "f", started())
     await log.append(KEY, events[:3])
     await log.append(KEY, events[3:])
     assert (await log.read(KEY))[1:] == events
 
 
 async def test_reading_after_a_seq_skips_what_came_before(log: TurnLog) -> None:
-    await log.begin(KEY, "f", started())
+    await log.claim(KEY, "f", started())
     await log.append(KEY, [delta(1), delta(2), delta(3)])
     assert await log.read(KEY, after=1) == [delta(2), delta(3)]
 
@@ -101,16 +101,16 @@ async def test_an_unknown_turn_reads_as_empty(log: TurnLog) -> None:
 
 async def test_a_completed_turn_is_not_claimed_again(log: TurnLog) -> None:
     await play(log, KEY, "q", "a")
-    assert await log.begin(KEY, "f", started()) == Begun("completed", attempt=1, next_seq=4)
+    assert await log.claim(KEY, "f", started()) == Begun("completed", attempt=1, next_seq=4)
     assert len(await log.read(KEY)) == 4
 
 
 @pytest.mark.parametrize("end", [[failed(1)], []], ids=["failed", "interrupted"])
 async def test_an_attempt_that_did_not_complete_is_followed_by_another(log: TurnLog, end: list[ev.TurnEvent]) -> None:
-    await log.begin(KEY, "f", started())
+    await log.claim(KEY, "f", started())
     await log.append(KEY, end)
     seq = 1 + len(end)
-    assert await log.begin(KEY, "f", started()) == Begun("started", attempt=2, next_seq=seq + 1)
+    assert await log.claim(KEY, "f", started()) == Begun("started", attempt=2, next_seq=seq + 1)
     again = (await log.read(KEY))[-1]
     assert again == started().model_copy(update={"seq": seq, "attempt": 2})
     await log.append(KEY, [completed(seq + 1)])
@@ -118,28 +118,28 @@ async def test_an_attempt_that_did_not_complete_is_followed_by_another(log: Turn
 
 @pytest.mark.parametrize("end", [[completed(1)], [failed(1)], []], ids=["completed", "failed", "interrupted"])
 async def test_another_fingerprint_is_a_conflict_in_every_state(log: TurnLog, end: list[ev.TurnEvent]) -> None:
-    await log.begin(KEY, "f", started())
+    await log.claim(KEY, "f", started())
     await log.append(KEY, end)
-    assert (await log.begin(KEY, "g", started("other"))).state == "conflict"
+    assert (await log.claim(KEY, "g", started("other"))).state == "conflict"
     assert len(await log.read(KEY)) == 1 + len(end)
 
 
 async def test_claims_and_appends_that_wait_together_keep_their_order(log: TurnLog) -> None:
-    await log.begin(KEY, "f", started())
+    await log.claim(KEY, "f", started())
     waiting = [log.submit(KEY, [delta(1)]), log.submit(KEY, [failed(2)])]
-    again = await log.begin(KEY, "f", started())
+    again = await log.claim(KEY, "f", started())
     await asyncio.gather(*waiting)
     assert again == Begun("started", attempt=2, next_seq=4)
 
 
 async def test_submitted_events_are_recorded_in_order(log: TurnLog) -> None:
-    await log.begin(KEY, "f", started())
+    await log.claim(KEY, "f", started())
     await asyncio.gather(*[log.submit(KEY, [delta(seq)]) for seq in range(1, 400)])
     assert [event.seq for event in await log.read(KEY)] == list(range(400))
 
 
 async def test_appending_nothing_changes_nothing(log: TurnLog) -> None:
-    await log.begin(KEY, "f", started())
+    await log.claim(KEY, "f", started())
     await log.append(KEY, [])
     assert len(await log.read(KEY)) == 1
 
@@ -152,19 +152,19 @@ async def test_appending_nothing_changes_nothing(log: TurnLog) -> None:
         ([delta(-1)], "events carry seq -1"),
         ([completed(1), delta(2)], "TurnCompleted ends the turn"),
         ([failed(1), delta(2)], "TurnFailed ends the turn"),
-        ([started().model_copy(update={"seq": 1})], "use begin"),
+        ([started().model_copy(update={"seq": 1})], "use claim"),
     ],
     ids=["gap to the log", "gap inside", "no seq", "after completion", "after failure", "second start"],
 )
 async def test_events_that_do_not_fit_are_refused(log: TurnLog, events: list[ev.TurnEvent], message: str) -> None:
-    await log.begin(KEY, "f", started())
+    await log.claim(KEY, "f", started())
     with pytest.raises(TurnLogError, match=message):
         await log.append(KEY, events)
     assert len(await log.read(KEY)) == 1
 
 
 async def test_events_are_not_recorded_twice(log: TurnLog) -> None:
-    await log.begin(KEY, "f", started())
+    await log.claim(KEY, "f", started())
     await log.append(KEY, [delta(1)])
     with pytest.raises(TurnLogError, match="expects seq 2, the events begin at 1"):
         await log.append(KEY, [delta(1)])
@@ -172,9 +172,9 @@ async def test_events_are_not_recorded_twice(log: TurnLog) -> None:
 
 @pytest.mark.parametrize(("end", "state"), [(completed(1), "completed"), (failed(1), "failed")], ids=["done", "failed"])
 async def test_a_turn_that_ended_takes_no_more_events(log: TurnLog, end: ev.TurnEvent, state: str) -> None:
-    await log.begin(KEY, "f", started())
+    await log.claim(KEY, "f", started())
     await log.append(KEY, [end])
-    with pytest.raises(TurnLogError, match=f"has {state} in attempt 1; begin it again"):
+    with pytest.raises(TurnLogError, match=f"has {state} in attempt 1; claim it again"):
         await log.append(KEY, [delta(2)])
 
 
@@ -185,7 +185,7 @@ async def test_a_turn_that_never_began_takes_no_events(log: TurnLog) -> None:
 
 async def test_an_append_that_does_not_fit_harms_no_other_turn(log: TurnLog) -> None:
     keys = [TurnKey("acme", "c1", f"t{i}") for i in range(20)]
-    await asyncio.gather(*[log.begin(key, "f", started()) for key in keys])
+    await asyncio.gather(*[log.claim(key, "f", started()) for key in keys])
     waiting = [log.submit(key, [delta(1 if i != 7 else 5), delta(2 if i != 7 else 6)]) for i, key in enumerate(keys)]
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert [i for i, outcome in enumerate(outcomes) if isinstance(outcome, TurnLogError)] == [7]
@@ -201,11 +201,11 @@ async def test_history_has_the_newest_turns_oldest_first(log: TurnLog) -> None:
 
 async def test_a_turn_that_runs_again_keeps_its_place_in_history(log: TurnLog) -> None:
     first, second = TurnKey("acme", "c1", "t1"), TurnKey("acme", "c1", "t2")
-    await log.begin(first, "f", started("one"))
+    await log.claim(first, "f", started("one"))
     await log.append(first, [failed(1)])
     await play(log, second, "two", "2")
     late = started("one").model_copy(update={"at": AT + timedelta(hours=1)})
-    await log.begin(first, "f", late)
+    await log.claim(first, "f", late)
     assert [turn.query for turn in await log.conversation("acme", "c1")] == ["one", "two"]
 
 
@@ -214,7 +214,7 @@ async def test_a_summary_follows_the_events(log: TurnLog) -> None:
         (turn,) = await log.conversation("acme", "c1")
         return turn
 
-    await log.begin(KEY, "f", started("q"))
+    await log.claim(KEY, "f", started("q"))
     assert await summary() == TurnSummary("t1", "running", None, "q", None)
     await log.append(KEY, [routed(1, "billing", "contract", capability="bills")])
     assert await summary() == TurnSummary("t1", "running", "billing", "q", None, "bills")
@@ -225,7 +225,7 @@ async def test_a_summary_follows_the_events(log: TurnLog) -> None:
 
 
 async def test_a_turn_in_which_the_platform_speaks_has_no_agent(log: TurnLog) -> None:
-    await log.begin(KEY, "f", started("q"))
+    await log.claim(KEY, "f", started("q"))
     await log.append(KEY, [routed(1), answered(2, "sorry", agent=None), completed(3, "declined")])
     assert await log.conversation("acme", "c1") == [
         TurnSummary("t1", "completed", None, "q", "sorry", None, "declined")
@@ -233,9 +233,9 @@ async def test_a_turn_in_which_the_platform_speaks_has_no_agent(log: TurnLog) ->
 
 
 async def test_another_attempt_forgets_what_the_failed_one_found(log: TurnLog) -> None:
-    await log.begin(KEY, "f", started("q"))
+    await log.claim(KEY, "f", started("q"))
     await log.append(KEY, [routed(1, "billing", capability="bills"), answered(2, "half"), failed(3)])
-    await log.begin(KEY, "f", started("q"))
+    await log.claim(KEY, "f", started("q"))
     assert await log.conversation("acme", "c1") == [TurnSummary("t1", "running", None, "q", None)]
 
 
@@ -244,7 +244,7 @@ async def test_tenants_never_see_each_other(log: TurnLog) -> None:
     await play(log, acme, "secret of acme", "a")
     assert await log.read(globex) == []
     assert await log.conversation("globex", "c1") == []
-    assert await log.begin(globex, "g", started("of globex")) == Begun("started", attempt=1, next_seq=1)
+    assert await log.claim(globex, "g", started("of globex")) == Begun("started", attempt=1, next_seq=1)
     await log.append(globex, [failed(1)])
     assert [turn.query for turn in await log.conversation("acme", "c1")] == ["secret of acme"]
     assert [event.type for event in await log.read(globex)] == ["TurnStarted", "TurnFailed"]

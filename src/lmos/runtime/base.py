@@ -15,7 +15,17 @@ from lmos.conversation.exchange import AgentEvent, AgentRequest
 from lmos.conversation.turn import TurnKey
 from lmos.resources.agent import Endpoint
 
-__all__ = ["AgentAddress", "AgentClient", "Begun", "TurnLog", "TurnLogError", "TurnState", "TurnSummary"]
+__all__ = [
+    "AgentAddress",
+    "AgentClient",
+    "Begun",
+    "Known",
+    "LookUp",
+    "TurnLog",
+    "TurnLogError",
+    "TurnState",
+    "TurnSummary",
+]
 
 TurnState = Literal["running", "completed", "failed"]
 
@@ -33,7 +43,7 @@ class AgentAddress:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What `TurnLog.begin` found.
+    """What `TurnLog.claim` found.
 
     `started`: this caller runs the turn; its events continue at `next_seq`, as attempt `attempt`.
     `completed`: the turn is done; read it. `conflict`: the turn id was used with another fingerprint.
@@ -42,6 +52,16 @@ class Begun:
     state: Literal["started", "completed", "conflict"]
     attempt: int = 1
     next_seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A turn that is in the log. A state `running` that nobody runs is an interrupted turn."""
+
+    fingerprint: str
+    state: TurnState
+    attempt: int
+    next_seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +80,16 @@ class TurnSummary:
     outcome: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """`known` is `None` for a new turn; `earlier` are the conversation's other turns, oldest first."""
+
+    known: Known | None
+    earlier: tuple[TurnSummary, ...]
+
+
 class TurnLogError(Exception):
-    """Events do not fit the turn: out of order, after its end, or before `begin`. A fault of the caller."""
+    """Events do not fit the turn: out of order, after its end, or before `claim`. A fault of the caller."""
 
 
 class TurnLog(Protocol):
@@ -70,11 +98,15 @@ class TurnLog(Protocol):
     Raises `TurnLogError` for events that do not fit; a fault of the storage comes as the storage's own error.
     """
 
-    async def begin(self, key: TurnKey, fingerprint: str, started: TurnStarted) -> Begun:
-        """Claim a turn and append `started` (with seq and attempt filled in), atomically.
+    async def look_up(self, key: TurnKey, history: int) -> LookUp:
+        """What the log knows before the turn runs: the turn itself, and the newest `history` turns before it."""
+        ...
 
-        A new, failed or interrupted turn is `started`; of a completed or conflicting one nothing is written. The caller
-        guarantees that it does not run the same key twice at once.
+    def claim(self, key: TurnKey, fingerprint: str, started: TurnStarted) -> Future[Begun]:
+        """Claim a turn and append `started` (with seq and attempt filled in), atomically; keeps order with `submit`.
+
+        A new, failed or interrupted turn is `started`; of a completed or conflicting one nothing is written. The
+        future is done once the claim is durable. The caller guarantees that it does not run the same key twice at once.
         """
         ...
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Self
+from typing import Any, Self
 
 from lmos.clock import Clock
 from lmos.conversation.errors import TurnConflict
 from lmos.conversation.events import TurnEvent, TurnStarted
 from lmos.conversation.turn import TurnKey
-from lmos.runtime.base import TurnLog
+from lmos.runtime.base import Begun, TurnLog, TurnSummary
 
 __all__ = ["Flight", "Recorder"]
 
@@ -29,9 +29,17 @@ class Recorder:
         self._key = key
         self._clock = clock
         self._publish = publish
-        self._last: asyncio.Future[None] | None = None
+        self._last: asyncio.Future[Any] | None = None
         self._error: BaseException | None = None
         self.next_seq = 0
+
+    def claim(self, fingerprint: str, started: TurnStarted, seq: int) -> None:
+        """Claim the turn without waiting, with `started` as event `seq`."""
+        expected = Begun("started", started.attempt, seq + 1)
+        self.next_seq = expected.next_seq
+        claimed = self._log.claim(self._key, fingerprint, started)
+        self._last = claimed
+        claimed.add_done_callback(lambda done: self._claimed(done, expected, started.model_copy(update={"seq": seq})))
 
     def record(self, *events: TurnEvent) -> None:
         """Append without waiting. Raises what an earlier append of this turn failed with."""
@@ -52,7 +60,12 @@ class Recorder:
         if self._error is not None:
             raise self._error
 
-    def _landed(self, done: asyncio.Future[None], events: Sequence[TurnEvent]) -> None:
+    def _claimed(self, done: asyncio.Future[Begun], expected: Begun, started: TurnStarted) -> None:
+        if not done.cancelled() and done.exception() is None and done.result() != expected:
+            self._error = TurnConflict(f"turn {self._key.turn!r} is taken by another runtime; post it again")
+        self._landed(done, [started])
+
+    def _landed(self, done: asyncio.Future[Any], events: Sequence[TurnEvent]) -> None:
         if done.cancelled():
             self._error = self._error or asyncio.CancelledError()
         elif (error := done.exception()) is not None:
@@ -83,27 +96,28 @@ class Flight:
         """Run `work` as a task; `on_end` is called when it is over, whatever happened."""
         self._task = asyncio.create_task(self._run(work, on_end), name=f"turn {self.key.turn}")
 
-    async def begin(self, started: TurnStarted) -> bool:
-        """Claim the turn in the log. True: run it. False: it is complete, and its events are published.
+    async def begin(self, started: TurnStarted, history: int) -> Sequence[TurnSummary] | None:
+        """Claim the turn: the conversation's `history` turns before it, or `None` when it is complete and published.
 
-        Raises `TurnConflict` when the turn id was used with another body, and what the log raises.
+        The claim becomes durable while the turn works; nothing is shown before. Raises `TurnConflict` when the turn id
+        was used with another body, and what the log raises.
         """
-        begun = await self._log.begin(self.key, self.fingerprint, started)
-        if begun.state == "conflict":
+        found = await self._log.look_up(self.key, history)
+        known = found.known
+        if known is not None and known.fingerprint != self.fingerprint:
             raise TurnConflict(
                 f"turn {self.key.turn!r} of conversation {self.key.conversation!r} was posted with another body; "
                 "use a new turn id for a new message"
             )
-        if begun.state == "completed":
+        if known is not None and known.state == "completed":
             events = await self._log.read(self.key)
             self._first_seq = max(e.seq for e in events if e.type == "TurnStarted")
             self._publish(events[self._first_seq :])
-            return False
-        self.attempt = begun.attempt
-        self._first_seq = begun.next_seq - 1
-        self.recorder.next_seq = begun.next_seq
-        self._publish([started.model_copy(update={"seq": self._first_seq, "attempt": begun.attempt})])
-        return True
+            return None
+        self.attempt = known.attempt + 1 if known else 1
+        self._first_seq = known.next_seq if known else 0
+        self.recorder.claim(self.fingerprint, started.model_copy(update={"attempt": self.attempt}), self._first_seq)
+        return found.earlier
 
     async def events(self, after: int = -1, grace: float = 0.0) -> AsyncGenerator[TurnEvent, None]:
         """Events with `seq > after`: from the log what came before this attempt, then live until the turn ends.

@@ -7,7 +7,7 @@ Whatever goes wrong ends this turn with one `TurnFailed` and harms no other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ from lmos.router.clarify import clarification, decline
 from lmos.runtime.base import AgentAddress, AgentClient, TurnLog, TurnSummary
 from lmos.runtime.flight import Flight
 from lmos.runtime.routes import Route, RoutingTable
-from lmos.runtime.translate import route_decided, transcript, turn_event
+from lmos.runtime.translate import current_agent, route_decided, transcript, turn_event
 from lmos.telemetry import metrics, names
 from lmos.telemetry.logs import logger
 from lmos.telemetry.spans import tracer
@@ -50,6 +50,7 @@ class _Turn:
 
     request: TurnRequest
     flight: Flight
+    earlier: Sequence[TurnSummary]
     started_at: float
     outcome: str = ""
     routed: bool = False
@@ -138,9 +139,11 @@ class Runtime:
             message=request.messages[-1],
             explicit_agent=request.explicit_agent,
         )
-        if not await flight.begin(started):
+        began = self._clock.monotonic()
+        earlier = await flight.begin(started, _HISTORY_TURNS)
+        if earlier is None:
             return
-        turn = _Turn(request, flight, self._clock.monotonic())
+        turn = _Turn(request, flight, earlier, began)
         metrics.RUNNING_TURNS.inc()
         with tracer.start_as_current_span(names.SPAN_TURN) as span:
             span.set_attributes(
@@ -186,9 +189,8 @@ class Runtime:
         if route is None:
             raise self._not_found(request)
         turn.routed = True
-        earlier = await self._log.conversation(request.tenant, request.conversation_id, _HISTORY_TURNS)
-        messages = transcript(request, earlier)
-        decision = await self._classify(turn, route, messages, earlier)
+        messages = transcript(request, turn.earlier)
+        decision = await self._classify(turn, route, messages)
         turn.record(route_decided(decision, route.name))
         if decision.outcome == "match":
             for agent in decision.agents:
@@ -211,15 +213,13 @@ class Runtime:
             f"no routing for channel {request.channel!r} of tenant {request.tenant!r} in subset {subset!r}{hint}"
         )
 
-    async def _classify(
-        self, turn: _Turn, route: Route, messages: tuple[Message, ...], earlier: list[TurnSummary]
-    ) -> Classification:
+    async def _classify(self, turn: _Turn, route: Route, messages: tuple[Message, ...]) -> Classification:
         request = turn.request
         question = ClassificationRequest(
             query=request.query,
             roster=route.roster,
             history=messages[:-1],
-            current_agent=next((t.agent for t in reversed(earlier) if t.agent is not None), None),
+            current_agent=current_agent(turn.earlier),
             explicit_agent=request.explicit_agent,
             tenant=request.tenant,
             channel=request.channel,

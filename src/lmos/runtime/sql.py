@@ -134,6 +134,10 @@ _SELECT_SUMMARIES = (
 )
 
 
+SummaryRow = tuple[str, str, str | None, str, str | None, str | None, str | None]
+"""Turn, state, agent, query, answer, capability, outcome."""
+
+
 def select_turn(connection: Connection, key: TurnKey) -> tuple[str, str, int, int] | None:
     """Fingerprint, state, attempt and next seq of a turn. One by one: SQLite scans the table for a list of keys."""
     row = connection.execute(_SELECT_TURN, keyed(key)).one_or_none()
@@ -165,10 +169,8 @@ def select_bodies(connection: Connection, key: TurnKey, after: int) -> list[str]
     return list(connection.execute(_SELECT_BODIES, {**keyed(key), "after": after}).scalars())
 
 
-def select_summaries(
-    connection: Connection, tenant: str, conversation: str, limit: int
-) -> list[tuple[str, str, str | None, str, str | None, str | None, str | None]]:
-    """Turn, state, agent, query, answer, capability, outcome of the newest `limit` turns, newest first."""
+def select_summaries(connection: Connection, tenant: str, conversation: str, limit: int) -> list[SummaryRow]:
+    """The newest `limit` turns, newest first."""
     keys = {"k_tenant": tenant, "k_conversation": conversation, "most": limit}
     return [tuple(row) for row in connection.execute(_SELECT_SUMMARIES, keys)]
 

@@ -11,7 +11,7 @@ from lmos.conversation.turn import TurnRequest
 from lmos.router.base import Classification
 from lmos.runtime.base import TurnSummary
 
-__all__ = ["route_decided", "transcript", "turn_event"]
+__all__ = ["current_agent", "route_decided", "transcript", "turn_event"]
 
 
 def turn_event(event: AgentEvent, agent: str) -> ev.TurnEvent:
@@ -48,6 +48,11 @@ def route_decided(decision: Classification, routing: str) -> ev.RouteDecided:
     )
 
 
+def current_agent(earlier: Sequence[TurnSummary]) -> str | None:
+    """The agent that answered last; turns in which the platform itself spoke do not change it."""
+    return next((t.agent for t in reversed(earlier) if t.state == "completed" and t.agent is not None), None)
+
+
 def transcript(request: TurnRequest, earlier: Sequence[TurnSummary]) -> tuple[Message, ...]:
     """The conversation that an agent sees.
 
@@ -58,7 +63,7 @@ def transcript(request: TurnRequest, earlier: Sequence[TurnSummary]) -> tuple[Me
         return request.messages
     logged: list[Message] = []
     for turn in earlier:
-        if turn.state == "completed" and turn.turn != request.turn_id:
+        if turn.state == "completed":
             logged.append(Message(role="user", content=turn.query, turn_id=turn.turn))
             logged.append(Message(role="assistant", content=turn.answer or "", turn_id=turn.turn))
     return (*logged, *request.messages)

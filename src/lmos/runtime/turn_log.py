@@ -25,7 +25,7 @@ from lmos.conversation.turn import TurnKey
 from lmos.database.base import Connection
 from lmos.database.engine import Database
 from lmos.runtime import sql
-from lmos.runtime.base import Begun, TurnLogError, TurnState, TurnSummary
+from lmos.runtime.base import Begun, Known, LookUp, TurnLogError, TurnState, TurnSummary
 
 __all__ = ["SqlTurnLog"]
 
@@ -56,9 +56,21 @@ class SqlTurnLog:
         db.require(sql.SCHEMA)
         self._db = db
 
-    async def begin(self, key: TurnKey, fingerprint: str, started: TurnStarted) -> Begun:
+    async def look_up(self, key: TurnKey, history: int) -> LookUp:
+        """The turn and what came before it in its conversation, in one read."""
+        found, rows = await self._db.read(
+            lambda connection: (
+                sql.select_turn(connection, key),
+                sql.select_summaries(connection, key.tenant, key.conversation, history + 1),
+            )
+        )
+        known = None if found is None else Known(found[0], cast("TurnState", found[1]), found[2], found[3])
+        earlier = [summary for summary in _summaries(rows) if summary.turn != key.turn]
+        return LookUp(known, tuple(earlier[-history:]) if history else ())
+
+    def claim(self, key: TurnKey, fingerprint: str, started: TurnStarted) -> asyncio.Future[Begun]:
         """Claim a turn. A row that says `running` is an interrupted turn: it becomes another attempt."""
-        return cast("Begun", await self._db.enqueue_batched(_record, _Begin(key, fingerprint, started)))
+        return cast("asyncio.Future[Begun]", self._db.enqueue_batched(_record, _Begin(key, fingerprint, started)))
 
     async def append(self, key: TurnKey, events: Sequence[TurnEvent]) -> None:
         """Append and wait until it is durable. Raises `TurnLogError` for a `seq` out of order or a turn that ended."""
@@ -82,10 +94,14 @@ class SqlTurnLog:
     async def conversation(self, tenant: str, conversation: str, limit: int = 50) -> list[TurnSummary]:
         """The newest `limit` turns in the order in which they first started."""
         rows = await self._db.read(lambda connection: sql.select_summaries(connection, tenant, conversation, limit))
-        return [
-            TurnSummary(turn, cast("TurnState", state), agent, query, answer, capability, outcome)
-            for turn, state, agent, query, answer, capability, outcome in reversed(rows)
-        ]
+        return _summaries(rows)
+
+
+def _summaries(rows: Sequence[sql.SummaryRow]) -> list[TurnSummary]:
+    return [
+        TurnSummary(turn, cast("TurnState", state), agent, query, answer, capability, outcome)
+        for turn, state, agent, query, answer, capability, outcome in reversed(rows)
+    ]
 
 
 def _record(connection: Connection, operations: Sequence[_Operation]) -> list[Begun | None]:
@@ -164,7 +180,7 @@ def _check(key: TurnKey, events: Sequence[TurnEvent]) -> None:
         found = ", ".join(str(event.seq) for event in events)
         raise TurnLogError(f"{_named(key)}: events carry seq {found}; number them consecutively after TurnStarted")
     if any(isinstance(event, TurnStarted) for event in events):
-        raise TurnLogError(f"{_named(key)}: TurnStarted cannot be appended; use begin")
+        raise TurnLogError(f"{_named(key)}: TurnStarted cannot be appended; use claim")
     ends = [event.type for event in events[:-1] if isinstance(event, TurnCompleted | TurnFailed)]
     if ends:
         raise TurnLogError(f"{_named(key)}: {ends[0]} ends the turn; append nothing after it")
@@ -205,10 +221,10 @@ def _out_of_order(connection: Connection, appends: Sequence[_Append]) -> TurnLog
     key, first = appends[0].key, appends[0].advance["first_seq"]
     found = sql.select_turn(connection, key)
     if found is None:
-        return TurnLogError(f"{_named(key)} was never begun; call begin first")
+        return TurnLogError(f"{_named(key)} was never begun; call claim first")
     _, state, attempt, next_seq = found
     if state != "running":
-        return TurnLogError(f"{_named(key)} has {state} in attempt {attempt}; begin it again before appending")
+        return TurnLogError(f"{_named(key)} has {state} in attempt {attempt}; claim it again before appending")
     return TurnLogError(f"{_named(key)} expects seq {next_seq}, the events begin at {first}; append in order")
 
 
