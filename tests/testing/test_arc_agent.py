@@ -48,10 +48,10 @@ async def test_a_text_is_the_answer() -> None:
 
 
 async def test_steps_are_sent_in_order() -> None:
-    steps = [Intermediate("One moment"), ToolCall("1", "f", {"n": 1}), Delta("Hel"), Pause(0), "Hello"]
+    steps = [Intermediate("One moment"), ToolCall("1", "f", {"n": 1}), Delta("Hello"), Pause(0), "Hello"]
     async with FakeArcAgent([steps]) as agent:
         events = await ask(agent)
-    assert events[:-1] == [Intermediate("One moment"), ToolCall("1", "f", {"n": 1}), Delta("Hel")]
+    assert events[:-1] == [Intermediate("One moment"), ToolCall("1", "f", {"n": 1}), Delta("Hello")]
     assert text(events) == "Hello"
 
 
