@@ -56,7 +56,7 @@ def embeddings_server() -> Generator[EmbeddingsServer]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
             return
 
     listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 VARIANTS: dict[str, Callable[[], Classifier]] = {
     "vector on static": lambda: VectorClassifier(encoder_named("static")),
-    "default on static": lambda: default_classifier(encoder_named("static")),
+    "vector on onnx": lambda: VectorClassifier(encoder_named("onnx")),
+    "default on all installed encoders": default_classifier,
 }
 
 AWKWARD = {

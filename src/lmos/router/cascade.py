@@ -33,13 +33,14 @@ class Judged:
     tier: int
 
     @property
-    def in_scope(self) -> bool:
-        return self.judgement.scope >= self.calibration.threshold
+    def in_scope(self) -> float:
+        """How far the in-scope score is above the limit to decline at; below 0 the text is out of scope."""
+        return self.judgement.scope - self.calibration.threshold
 
     @property
-    def is_foreign(self) -> bool:
-        """Whether the text would be out of place even in the middle of a conversation."""
-        return self.judgement.scope < self.calibration.foreign
+    def in_place(self) -> float:
+        """As `in_scope`, in the middle of a conversation."""
+        return self.judgement.scope - self.calibration.foreign
 
     @property
     def calibration(self) -> Calibration:

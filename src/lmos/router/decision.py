@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,8 +44,15 @@ def candidates_of(judged: Judged, agents: NDArray[np.float32]) -> tuple[Candidat
     return tuple(found)
 
 
-def decide(candidates: tuple[Candidate, ...], *, in_scope: bool, strategy: str) -> Classification:
-    """The decision about a message that stands alone; `candidates` (at least one) are best first."""
+def decide(candidates: tuple[Candidate, ...], *, in_scope: float, strategy: str) -> Classification:
+    """The decision about a message that stands alone; `candidates` (at least one) are best first.
+
+    `in_scope` is how far the message is above the limit to decline at; below 0 it is declined.
+    """
+    return replace(_decide(candidates, in_scope >= 0, strategy), in_scope=in_scope)
+
+
+def _decide(candidates: tuple[Candidate, ...], in_scope: bool, strategy: str) -> Classification:
     best = candidates[0]
     if not in_scope:
         reason = f"Nothing that this channel's agents do is close to the message; the nearest is {_because(best)}."

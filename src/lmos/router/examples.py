@@ -66,6 +66,15 @@ class TrainingSet:
             agent_of=np.array([agents.index(agent) for agent, _ in keys], np.int64),
         )
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of all that can be learnt from."""
+        return sha256(
+            repr((self.texts, self.labels.tolist(), self.is_example.tolist(), self.capabilities)).encode(
+                "utf-8", "replace"
+            )
+        ).hexdigest()
+
     def folds(self, count: int) -> NDArray[np.int64]:
         """A fold in 0..count-1 for each example, -1 for other texts: spread evenly within each capability.
 

@@ -1,4 +1,4 @@
-"""`Learner`: lessons, learnt once for each roster and remembered by its digest. The vector classifier asks it.
+"""`Learner`: lessons, learnt once for each roster and remembered by what it says. The vector classifier asks it.
 
 Learning runs in one worker thread: queries of other channels are answered meanwhile. A roster that resembles one that
 is known starts from it and is live at once; it is then learnt from scratch in the background, so that what a roster
@@ -23,6 +23,7 @@ from lmos.router.lesson import Lesson, learn, relearn
 __all__ = ["Learner"]
 
 MOST_ROSTERS = 64
+MOST_DIGESTS = 1024
 
 # A roster resembles another when they share this much of all their capabilities.
 RESEMBLANCE = 0.5
@@ -35,12 +36,13 @@ class Learner:
         self._encoders = tuple(encoders)
         self._most_rosters = most_rosters
         self._lessons: OrderedDict[str, Lesson] = OrderedDict()
+        self._digests: OrderedDict[str, str] = OrderedDict()
         self._running: dict[str, asyncio.Task[Lesson]] = {}
         self._limiter = anyio.CapacityLimiter(1)
 
     async def lesson(self, roster: Roster) -> Lesson:
         """What `roster` (at least one agent) teaches. Raises `EncoderError` when its texts cannot be encoded."""
-        digest = roster.digest
+        digest = self._digest(roster)
         known = self._lessons.get(digest)
         if known is None:
             # A customer who leaves must not stop the others' lesson.
@@ -54,9 +56,18 @@ class Learner:
         """As `lesson`, but waits until the background work for `roster` is done."""
         lesson = await self.lesson(roster)
         while lesson.provisional:
-            await asyncio.shield(self._start(roster.digest, roster))
+            await asyncio.shield(self._start(self._digest(roster), roster))
             lesson = await self.lesson(roster)
         return lesson
+
+    def _digest(self, roster: Roster) -> str:
+        """What the roster's texts are known by: rosters that differ in order or versions alone teach the same."""
+        digest = self._digests.get(roster.digest)
+        if digest is None:
+            digest = self._digests[roster.digest] = TrainingSet.of(roster).digest
+            while len(self._digests) > MOST_DIGESTS:
+                self._digests.popitem(last=False)
+        return digest
 
     def _start(self, digest: str, roster: Roster) -> asyncio.Task[Lesson]:
         """The task that learns `roster`, begun by this call unless it runs already (in this event loop)."""

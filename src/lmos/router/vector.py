@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lmos.encoders.base import Encoder
@@ -46,11 +48,12 @@ class VectorClassifier:
             return classification("out_of_scope", (), (), self.name, "No agent serves this channel.")
         judged = await self._cascade.judge(request.roster, readable(request.query))
         current = request.current_agent if request.roster.agent(request.current_agent or "") else None
-        return (
+        found = (
             self._certain(request, judged, current)
             or await self._several(request, judged)
-            or await self._weigh(request, judged, current)
+            or self._weigh(request, judged, current)
         )
+        return found if found.in_scope is not None else replace(found, in_scope=judged.in_scope)
 
     def _certain(self, request: ClassificationRequest, judged: Judged, current: str | None) -> Classification | None:
         """What needs no weighing: no words, an answer to our own question, an example word for word."""
@@ -88,7 +91,7 @@ class VectorClassifier:
                 return None
         return joined(parts, found, self.name) if found else None
 
-    async def _weigh(self, request: ClassificationRequest, judged: Judged, current: str | None) -> Classification:
+    def _weigh(self, request: ClassificationRequest, judged: Judged, current: str | None) -> Classification:
         if current is None:
             candidates = candidates_of(judged, judged.judgement.agents)
             return decide(candidates, in_scope=judged.in_scope, strategy=self.name)
@@ -98,8 +101,8 @@ class VectorClassifier:
         if leaving >= LEAVE or clearly_elsewhere(cues):
             return alone
         agents = blend(judged.judgement.agents, judged.lesson.training.agents.index(current), leaving)
-        together = decide(candidates_of(judged, agents), in_scope=not judged.is_foreign, strategy=self.name)
-        if stands_alone(request.query, cues, judged.in_scope):
+        together = decide(candidates_of(judged, agents), in_scope=judged.in_place, strategy=self.name)
+        if stands_alone(request.query, cues, judged.in_scope >= 0):
             if alone.outcome == "ambiguous":
                 return alone
             if together.outcome != "match":
