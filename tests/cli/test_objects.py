@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 from pathlib import Path
 
 import pytest
 import yaml
 from inline_snapshot import snapshot
 
+from lmos.testing.processes import LmosProcess
 from tests.cli.conftest import MANIFESTS, Lmos
 
 
@@ -147,6 +149,7 @@ def test_the_environment_names_the_namespace(applied: Lmos, monkeypatch: pytest.
         ("channel=web", ["acme-web"]),
         ("tenant=acme,channel!=web", ["acme-ivr"]),
         ("channel in (web, ivr)", ["acme-ivr", "acme-web"]),
+        ("channel notin (web), tenant", ["acme-ivr"]),
         ("!channel", []),
     ],
 )
@@ -313,3 +316,19 @@ def test_a_damaged_database_is_one_line(lmos: Lmos, folder: Path) -> None:
     assert outcome.code == 1
     assert outcome.err.startswith("error: ")
     assert "Traceback" not in outcome.err
+
+
+def test_watching_shows_changes_as_they_come(applied: Lmos, folder: Path) -> None:
+    with LmosProcess("get", "agents", "--watch", folder=folder, name="watch") as command:
+        command.until(lambda: "contract" in command.out, "the first table")
+        applied("delete", "agent", "contract")
+        command.until(lambda: command.out.count("\ncontract ") == 2, "the deletion", seconds=3)
+        command.send(signal.SIGINT)
+        assert command.wait() == 130
+    assert command.out.count("NAME") == 1
+
+
+def test_one_type_at_a_time_can_be_watched(applied: Lmos) -> None:
+    outcome = applied("get", "all", "--watch")
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith("error: --watch shows one type at a time\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,13 +34,21 @@ from lmos.resources.kinds import Kind, kind_named
 __all__ = ["find", "get"]
 
 
+NoHeaders = Annotated[bool, Parameter(negative="", show_default=False, help="Leave the header line out.")]
+Watch = Annotated[
+    bool,
+    Parameter(name=["--watch", "-w"], negative="", show_default=False, help="Go on showing changes, until Ctrl-C."),
+]
+
+
 def get(
     *targets: Annotated[str, Parameter(help="`TYPE[,TYPE]`, `TYPE NAME...` or `TYPE/NAME...`; `all` is every type.")],
     namespace: Namespace = None,
     all_namespaces: AllNamespaces = False,
     selector: Selector = "",
     output: ListFormat = "table",
-    no_headers: Annotated[bool, Parameter(negative="", show_default=False, help="Leave the header line out.")] = False,
+    no_headers: NoHeaders = False,
+    watch: Watch = False,
     data: Data = DEFAULT_DATA,
 ) -> int:
     """Show agents, channels, routings and rollouts.
@@ -53,18 +62,30 @@ def get(
     if named and selector:
         raise CommandError("names and a selector exclude each other", "leave out -l, or name the type only")
     scope = ALL_NAMESPACES if all_namespaces else namespace_or_default(namespace)
-    found, missing = asyncio.run(_read(data, wanted, scope, parse_selector(selector)))
-    single = named and len(wanted) == 1
-    if output in ("json", "yaml"):
-        if found or not named:
-            print_resources(found, output, single=single)
-    elif output == "name":
-        for resource in found:
-            print(qualified(kind_named(resource.KIND), resource.metadata.name))
-    else:
-        _print_tables(found, wide=output == "wide", namespaces=all_namespaces, headers=not no_headers)
+    labels = parse_selector(selector)
+    printer = _Printer(output, namespaces=all_namespaces, headers=not no_headers)
+    if watch:
+        _watch(data, wanted, scope, labels, printer)
+        return 0
+    found, missing = asyncio.run(_read(data, wanted, scope, labels))
+    if found or not named:
+        printer.show_all(found, single=named and len(wanted) == 1)
     _report(found, missing, scope, output)
     return 1 if missing else 0
+
+
+def _watch(data: Path, wanted: Sequence[Target], scope: str, labels: LabelSelector, printer: _Printer) -> None:
+    from lmos.cli.watching import watch
+
+    kinds = list(dict.fromkeys(target.kind for target in wanted))
+    if len(kinds) > 1:
+        raise CommandError("--watch shows one type at a time", f"name one of {', '.join(k.plural for k in kinds)}")
+    names = {target.name for target in wanted} - {None}
+
+    def chosen(resource: Resource) -> bool:
+        return labels.matches(resource.metadata.labels) and (not names or resource.metadata.name in names)
+
+    asyncio.run(watch(data, kinds[0].kind, scope, chosen, printer.show_next))
 
 
 async def find(
@@ -92,20 +113,50 @@ async def _read(
     return found, [target for target in wanted if target.name and (target.kind.kind, target.name) not in keys]
 
 
-def _print_tables(found: Sequence[Resource], *, wide: bool, namespaces: bool, headers: bool) -> None:
-    """A table a kind, an empty line between them; with several kinds, names carry theirs."""
-    now = datetime.now(UTC)
-    by_kind: dict[Kind, list[Resource]] = {}
-    for resource in found:
-        by_kind.setdefault(kind_named(resource.KIND), []).append(resource)
-    tables: list[Text] = []
-    for kind, resources in by_kind.items():
-        shown = headers_of(kind, wide=wide, namespaces=namespaces) if headers else ()
-        qualify = len(by_kind) > 1
+class _Printer:
+    """Shows objects in one format: all of them at once, or some more each time."""
+
+    def __init__(self, output: ListFormat, *, namespaces: bool, headers: bool) -> None:
+        self._output: ListFormat = output
+        self._namespaces = namespaces
+        self._headers = headers
+        self._widths: list[int] = []
+
+    def show_all(self, resources: Sequence[Resource], *, single: bool) -> None:
+        """Tables a kind, a line a name, or one document."""
+        if self._output == "json" or self._output == "yaml":
+            print_resources(resources, self._output, single=single)
+        elif self._output == "name":
+            for resource in resources:
+                print(qualified(kind_named(resource.KIND), resource.metadata.name))
+        else:
+            by_kind: dict[Kind, list[Resource]] = {}
+            for resource in resources:
+                by_kind.setdefault(kind_named(resource.KIND), []).append(resource)
+            qualify = len(by_kind) > 1
+            tables = [self._table(kind, found, [], qualify=qualify) for kind, found in by_kind.items()]
+            if tables:
+                output_console().print(Text("\n\n").join(tables))
+
+    def show_next(self, resources: Sequence[Resource]) -> None:
+        """The same for objects that follow others of their kind: a table goes on, documents come one by one."""
+        if self._output in ("table", "wide"):
+            if resources:
+                lines = self._table(kind_named(resources[0].KIND), resources, self._widths, qualify=False)
+                output_console().print(lines)
+                self._headers = False
+        else:
+            for resource in resources:
+                if self._output == "yaml":
+                    print("---")
+                self.show_all([resource], single=True)
+        sys.stdout.flush()
+
+    def _table(self, kind: Kind, resources: Sequence[Resource], widths: list[int], *, qualify: bool) -> Text:
+        now, wide, namespaces = datetime.now(UTC), self._output == "wide", self._namespaces
+        headers = headers_of(kind, wide=wide, namespaces=namespaces) if self._headers else ()
         rows = [row_of(r, kind, now, wide=wide, namespaces=namespaces, qualify=qualify) for r in resources]
-        tables.append(table(shown, rows))
-    if tables:
-        output_console().print(Text("\n\n").join(tables))
+        return table(headers, rows, widths=widths)
 
 
 def _report(found: Sequence[Resource], missing: Sequence[Target], namespace: str, output: str) -> None:

@@ -17,10 +17,8 @@ from lmos.cli.options import DEFAULT_DATA, Data, Filenames, Namespace, ReportFor
 from lmos.cli.selection import parse_targets
 from lmos.cli.terminal import error_console, output_console, table
 from lmos.cli.workspace import listed, load_manifests, opened_if_there
-from lmos.resources.agent import Agent
 from lmos.resources.base import Resource, ResourceKey
-from lmos.resources.channel import Channel
-from lmos.resources.kinds import kind_named
+from lmos.resources.kinds import KINDS, kind_named
 
 if TYPE_CHECKING:
     from lmos.operator.plan import ChannelPlan, Plan, Provider
@@ -79,9 +77,9 @@ def _deletions(words: Sequence[str], namespace: str) -> list[ResourceKey]:
 
 
 async def _read(data: Path) -> list[Resource]:
-    """Everything that decides how channels resolve, and what may be deleted."""
+    """Everything: what decides how channels resolve, and what may be deleted."""
     async with opened_if_there(data) as store:
-        return [resource for kind in (Agent.KIND, Channel.KIND) for resource in await listed(store, kind)]
+        return [resource for kind in KINDS for resource in await listed(store, kind.kind)]
 
 
 def _print(result: Plan) -> None:

@@ -46,11 +46,19 @@ def status_text(value: str) -> Text:
     return Text(value, _STYLES.get(value, ""))
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[Cell]], *, indent: str = "") -> Text:
-    """Columns as wide as their longest cell, `GAP` between them, no blanks at line ends. Ends without line end."""
+def table(
+    headers: Sequence[str], rows: Iterable[Sequence[Cell]], *, indent: str = "", widths: list[int] | None = None
+) -> Text:
+    """Columns as wide as their longest cell, `GAP` between them, no blanks at line ends. Ends without line end.
+
+    `widths` carries the columns' widths from one table to the next, which continues it: it is widened in place.
+    """
     lines: list[Sequence[Cell]] = [[Text(header, "bold") for header in headers]] if headers else []
     lines.extend(rows)
-    widths = [max(cell_len(str(line[i])) for line in lines) for i in range(len(lines[0]))] if lines else []
+    widths = [] if widths is None else widths
+    for line in lines:
+        widths.extend([0] * (len(line) - len(widths)))
+        widths[: len(line)] = [max(width, cell_len(str(cell))) for width, cell in zip(widths, line, strict=False)]
     text = Text()
     for number, line in enumerate(lines):
         if number:
