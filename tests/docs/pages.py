@@ -7,7 +7,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["DOCS", "PAGES", "ROOT", "Fence", "Link", "anchors", "code_spans", "fences", "links", "page_id", "text_of"]
+__all__ = [
+    "DOCS",
+    "PAGES",
+    "ROOT",
+    "Fence",
+    "Link",
+    "anchors",
+    "fences",
+    "links",
+    "page_id",
+    "rows",
+    "spans_in",
+    "tables",
+    "text_of",
+]
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -82,16 +96,19 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[ -]+", "-", re.sub(r"[^\w\s-]", "", heading.lower()).strip()) for heading in headings}
 
 
-def code_spans(text: str) -> set[str]:
+def spans_in(text: str) -> list[str]:
     """Everything in backticks, outside of fences."""
-    return set(_SPAN.findall(prose(text)))
+    return _SPAN.findall(prose(text))
+
+
+def tables(text: str) -> Iterator[list[list[str]]]:
+    """The tables of a page, each as its rows of cells without heading. An escaped `\\|` belongs to its cell."""
+    for match in re.finditer(r"^\|.*\n\|[|:\- ]+\n((?:\|.*\n)+)", prose(text) + "\n", re.MULTILINE):
+        lines = match[1].splitlines()
+        yield [[cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line[1:-1])] for line in lines]
 
 
 def rows(text: str) -> Iterator[list[str]]:
-    """Cells of each table row of a page, headings and rulers left out. An escaped `\\|` belongs to its cell."""
-    lines = prose(text).splitlines()
-    for number, line in enumerate(lines):
-        following = lines[number + 1] if number + 1 < len(lines) else ""
-        if line.startswith("|") and not re.fullmatch(r"[|:\- ]+", line) and not re.fullmatch(r"\|[|:\- ]+", following):
-            cells = re.split(r"(?<!\\)\|", line.strip().strip("|"))
-            yield [cell.strip().replace("\\|", "|") for cell in cells]
+    """The rows of all tables of a page."""
+    for table in tables(text):
+        yield from table
