@@ -62,9 +62,17 @@ class TurnConflict(TurnError):
 
 
 class AgentFailed(TurnError):
-    """An agent failed, dropped the connection, sent what cannot be read, or never answered."""
+    """An agent failed, dropped the connection, sent what cannot be read, or never answered.
+
+    Raised by a client of agents, `str(error)` speaks to operators: it may hold addresses and the agent's own words.
+    `summary` is what a customer's channel may read of it, said of the agent: "cannot be reached".
+    """
 
     code = "AGENT_CLIENT_EXCEPTION"
+
+    def __init__(self, message: str, *, summary: str = "failed") -> None:
+        super().__init__(message)
+        self.summary = summary
 
 
 class TurnTimedOut(AgentFailed):

@@ -19,7 +19,17 @@ from pydantic import ValidationError
 from lmos.conversation.errors import AgentFailed
 from lmos.conversation.exchange import AgentEvent, AgentRequest
 from lmos.protocols.arc.results import ResultReader
-from lmos.protocols.arc.sockets import Broken, Destination, PoolLimits, Socket, SocketPool
+from lmos.protocols.arc.sockets import (
+    CLOSED,
+    SILENT,
+    UNREACHABLE,
+    UNREADABLE,
+    Broken,
+    Destination,
+    PoolLimits,
+    Socket,
+    SocketPool,
+)
 from lmos.protocols.arc.types import AgentResult, to_wire
 from lmos.resources.endpoints import BadEndpoint, subscription_url
 
@@ -89,7 +99,8 @@ class ArcClient:
                 async for event in events:
                     yield event
         except (Broken, AgentFailed) as error:
-            raise AgentFailed(f"agent at {_place(destination.url)} {_line(str(error))}") from None
+            said = f"agent at {_place(destination.url)} {_line(str(error))}"
+            raise AgentFailed(said, summary=error.summary) from None
 
     async def aclose(self) -> None:
         """Close kept sockets; turns that still run fail."""
@@ -151,7 +162,7 @@ class ArcClient:
             await self._subscribe(fresh, operation_id, payload)
         except ConnectionResetError:
             self._pool.close(fresh)
-            raise Broken("closed the connection") from None
+            raise Broken("closed the connection", CLOSED) from None
         return fresh, operation_id
 
     async def _subscribe(self, socket: Socket, operation_id: str, payload: dict[str, Any]) -> None:
@@ -167,7 +178,7 @@ class ArcClient:
             async with asyncio.timeout(self._first_frame_timeout):
                 return await self._frame(socket, operation_id)
         except TimeoutError:
-            raise Broken(f"did not answer within {self._first_frame_timeout:g} s") from None
+            raise Broken(f"did not answer within {self._first_frame_timeout:g} s", SILENT) from None
 
     async def _frame(self, socket: Socket, operation_id: str) -> dict[str, Any]:
         """The next `next`, `error` or `complete` of this turn. Raises `Broken`."""
@@ -177,10 +188,10 @@ class ArcClient:
             if kind == "pong":
                 continue
             if kind not in ("next", "error", "complete"):
-                raise Broken(f"sent garbage: unexpected frame type {kind!r:.60}")
+                raise Broken(f"sent garbage: unexpected frame type {kind!r:.60}", UNREADABLE)
             frame_id = frame.get("id")
             if frame_id is None and kind != "error":
-                raise Broken(f"sent garbage: {kind!r} without id")
+                raise Broken(f"sent garbage: {kind!r} without id", UNREADABLE)
             # Late frames of an earlier turn, as of ARC's `complete` after `error`.
             if frame_id not in (None, operation_id):
                 continue
@@ -191,7 +202,7 @@ def _destination(url: str, subset: str | None) -> Destination:
     try:
         return Destination(subscription_url(url), subset)
     except BadEndpoint as error:
-        raise AgentFailed(str(error)) from None
+        raise AgentFailed(str(error), summary=UNREACHABLE) from None
 
 
 def _result(frame: dict[str, Any]) -> AgentResult:
@@ -205,13 +216,13 @@ def _result(frame: dict[str, Any]) -> AgentResult:
     data: Any = members.get("data")
     agent = cast("dict[str, Any]", data).get("agent") if isinstance(data, dict) else None
     if agent is None:
-        raise Broken("sent garbage: a result without data.agent")
+        raise Broken("sent garbage: a result without data.agent", UNREADABLE)
     try:
         return AgentResult.model_validate(agent)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise Broken(f"sent garbage: data.agent.{where}: {first['msg']}") from None
+        raise Broken(f"sent garbage: data.agent.{where}: {first['msg']}", UNREADABLE) from None
 
 
 def _failure(errors: object) -> AgentFailed:

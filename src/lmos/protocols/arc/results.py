@@ -115,7 +115,7 @@ class ResultReader:
     def finish(self) -> Iterable[AgentEvent]:
         """The last events, an `Answer` at their end. Raises `AgentFailed` when there was none."""
         if self._held is None:
-            raise AgentFailed("completed without an answer")
+            raise AgentFailed("completed without an answer", summary="ended without an answer")
         result = self._held
         if self._calls == 0:
             yield from (self._call(None, entry.name, _object(entry.arguments)) for entry in result.tool_calls or ())

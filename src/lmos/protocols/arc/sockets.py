@@ -17,13 +17,33 @@ import aiohttp
 
 from lmos.protocols.arc import frames
 
-__all__ = ["Broken", "Destination", "PoolLimits", "Socket", "SocketPool"]
+__all__ = [
+    "CLOSED",
+    "SILENT",
+    "UNREACHABLE",
+    "UNREADABLE",
+    "Broken",
+    "Destination",
+    "PoolLimits",
+    "Socket",
+    "SocketPool",
+]
 
 _FAREWELL_SECONDS: Final = 1.0
 
 
+CLOSED: Final = "closed the connection"
+SILENT: Final = "did not answer in time"
+UNREACHABLE: Final = "cannot be reached"
+UNREADABLE: Final = "sent what cannot be read"
+
+
 class Broken(Exception):
-    """The connection failed; the message says how, in one line."""
+    """The connection failed; the message says how, in one line, and `summary` without addresses and library texts."""
+
+    def __init__(self, message: str, summary: str) -> None:
+        super().__init__(message)
+        self.summary = summary
 
 
 class Destination(NamedTuple):
@@ -76,17 +96,17 @@ class Socket:
             pending, self._pending = self._pending, None
             message = await (pending or self._raw.receive())
             if message.type is not aiohttp.WSMsgType.TEXT:
-                raise Broken(self._end(message))
+                raise self._end(message)
             try:
                 frame = frames.parse(message.data)
             except frames.FrameError as error:
-                raise Broken(f"sent garbage: {error}") from None
+                raise Broken(f"sent garbage: {error}", UNREADABLE) from None
             if frame["type"] != "ping":
                 return frame
             try:
                 await self.send({"type": "pong"})
             except ConnectionResetError:
-                raise Broken("closed the connection") from None
+                raise Broken("closed the connection", CLOSED) from None
 
     def rest(self) -> None:
         """The turn is over: watch the connection until the next one."""
@@ -112,15 +132,16 @@ class Socket:
             self._pending = None
         await self._raw.close()
 
-    def _end(self, message: Any) -> str:
+    def _end(self, message: Any) -> Broken:
         if message.type is aiohttp.WSMsgType.BINARY:
-            return "sent garbage: a binary frame"
+            return Broken("sent garbage: a binary frame", UNREADABLE)
         if message.type is aiohttp.WSMsgType.ERROR:
-            silent = isinstance(message.data, aiohttp.ServerTimeoutError)
-            return "stopped answering pings" if silent else f"sent a broken WebSocket frame: {message.data}"
+            if isinstance(message.data, aiohttp.ServerTimeoutError):
+                return Broken("stopped answering pings", SILENT)
+            return Broken(f"sent a broken WebSocket frame: {message.data}", UNREADABLE)
         code = self._raw.close_code
         reason = f": {message.extra}" if message.type is aiohttp.WSMsgType.CLOSE and message.extra else ""
-        return f"closed the connection (code {code}{reason})"
+        return Broken(f"closed the connection (code {code}{reason})", CLOSED)
 
 
 class SocketPool:
@@ -166,11 +187,11 @@ class SocketPool:
             async with asyncio.timeout(limits.connect):
                 raw = await self._connect(destination, headers)
         except TimeoutError:
-            raise Broken(f"did not accept the connection within {limits.connect:g} s") from None
+            raise Broken(f"did not accept the connection within {limits.connect:g} s", UNREACHABLE) from None
         except aiohttp.WSServerHandshakeError as error:
-            raise Broken(f"refused the WebSocket handshake with HTTP {error.status}") from None
+            raise Broken(f"refused the WebSocket handshake with HTTP {error.status}", UNREACHABLE) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise Broken(f"cannot be reached: {str(error) or type(error).__name__}") from None
+            raise Broken(f"cannot be reached: {str(error) or type(error).__name__}", UNREACHABLE) from None
         self.opened += 1
         socket = Socket(raw, asyncio.get_running_loop().time() + limits.lifetime)
         try:
@@ -178,13 +199,13 @@ class SocketPool:
                 await socket.send({"type": "connection_init"})
                 frame = await socket.receive()
             if frame["type"] != "connection_ack":
-                raise Broken(f"answered connection_init with {frame['type']!r:.60}, not connection_ack")
+                raise Broken(f"answered connection_init with {frame['type']!r:.60}, not connection_ack", UNREACHABLE)
         except BaseException as error:
             self.close(socket)
             if isinstance(error, TimeoutError):
-                raise Broken(f"did not acknowledge within {limits.ack:g} s") from None
+                raise Broken(f"did not acknowledge within {limits.ack:g} s", UNREACHABLE) from None
             if isinstance(error, ConnectionResetError):
-                raise Broken("closed the connection before acknowledging it") from None
+                raise Broken("closed the connection before acknowledging it", UNREACHABLE) from None
             raise
         return socket
 
