@@ -1,7 +1,7 @@
 """Text on a terminal: tables without frames, colours only where they are seen.
 
 Commands print people's output with it. Widths follow the content, as with kubectl: nothing is cut, so that what is
-piped or copied is whole. `NO_COLOR` and pipes give plain text.
+piped or copied is whole. Pipes get plain text, and `NO_COLOR` takes the colours away.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from lmos import __version__
 from lmos.cli.terminal import Cell, output_console, status_text, table
+from lmos.resources.agent import STABLE
 from lmos.resources.channel import Channel, ResolveStatus
 from lmos.resources.routing import ChannelRouting
 from lmos.server.platform import Platform
@@ -47,9 +48,10 @@ def _joined(host: str, port: int) -> str:
 async def welcome(platform: Platform, addresses: Mapping[str, str], seconds: float) -> None:
     """Print it to stdout."""
     settings, console = platform.settings, output_console()
-    routings = (await platform.store.list(ChannelRouting.KIND, settings.namespace)).items
-    channels = (await platform.store.list(Channel.KIND, settings.namespace)).items
-    by_name = {r.metadata.name: r for r in routings if isinstance(r, ChannelRouting)}
+    listed = (await platform.store.list(ChannelRouting.KIND, settings.namespace)).items
+    routings = {r.metadata.name: r for r in listed if isinstance(r, ChannelRouting)}
+    listed = (await platform.store.list(Channel.KIND, settings.namespace)).items
+    channels = [c for c in listed if isinstance(c, Channel)]
     console.print(
         Text.assemble((f"lmos {__version__} is ready", "bold green"), f" after {seconds:.1f} s; Ctrl-C stops it")
     )
@@ -58,16 +60,25 @@ async def welcome(platform: Platform, addresses: Mapping[str, str], seconds: flo
     console.print()
     console.print(table((), facts))
     console.print()
-    rows = [_row(c, by_name.get(c.metadata.name)) for c in channels if isinstance(c, Channel)]
+    rows = [_row(channel, routings.get(channel.metadata.name)) for channel in channels]
     console.print(table(("CHANNEL", "TENANT", "SUBSET", "STATUS", "AGENTS"), rows) if rows else _NO_CHANNEL)
-    sample = next((r for r in by_name.values() if r.tenant and r.channel and r.spec.capability_groups), None)
+    sample = next((routings[c.metadata.name] for c in channels if _answers(c, routings.get(c.metadata.name))), None)
     if sample is not None:
-        console.print()
-        console.print("Try:")
+        subset = "" if sample.subset == STABLE else f" --subset {sample.subset}"
+        console.print("\nTry:")
         console.print(f"  {try_line(addresses['Platform'], sample)}")
-        chat = f"lmos chat --url {addresses['Platform']} --tenant {sample.tenant} --channel {sample.channel}"
-        console.print(f"  {chat}")
+        console.print(
+            f"  lmos chat --url {addresses['Platform']} --tenant {sample.tenant} --channel {sample.channel}{subset}"
+        )
     console.file.flush()
+
+
+def _answers(channel: Channel, routing: ChannelRouting | None) -> bool:
+    """Whether a turn on the channel finds everything that the channel needs."""
+    resolved = channel.status is not None and channel.status.resolve_status is ResolveStatus.RESOLVED
+    return (
+        resolved and routing is not None and bool(routing.tenant and routing.channel and routing.spec.capability_groups)
+    )
 
 
 def _row(channel: Channel, routing: ChannelRouting | None) -> tuple[Cell, ...]:
@@ -94,7 +105,7 @@ def try_line(url: str, routing: ChannelRouting) -> str:
         "userContext": {"userId": "me"},
     }
     headers = ["content-type: application/json", "x-turn-id: 1"]
-    if routing.subset != "stable":
+    if routing.subset != STABLE:
         headers.append(f"x-subset: {routing.subset}")
     words = ["curl", "-s", f"{url}/apis/v1/{routing.tenant}/chat/try-{uuid.uuid4().hex[:8]}/message"]
     words += [word for header in headers for word in ("-H", header)]
