@@ -199,7 +199,7 @@ error: channel 'nope' not found in namespace 'default'
     "words",
     [
         pytest.param(("get",), id="no type"),
-        pytest.param(("get", "chanels"), id="misspelt type"),
+        pytest.param(("get", "chnnels"), id="misspelt type"),
         pytest.param(("get", "agent", "a", "-A"), id="a name in all namespaces"),
         pytest.param(("get", "agent", "a", "-l", "b=c"), id="a name and a selector"),
         pytest.param(("get", "agent/a", "b"), id="two ways to name"),
