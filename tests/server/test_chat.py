@@ -132,7 +132,7 @@ async def test_a_body_over_the_limit_is_413(tmp_path: Path, declared: bool) -> N
 
 async def test_an_agent_that_fails_is_500_agent_client_exception(tmp_path: Path) -> None:
     async def broken(_request: AgentRequest) -> AsyncGenerator[AgentEvent, None]:
-        raise AgentFailed("agent 'billing' closed the connection")
+        raise AgentFailed("agent at 10.0.0.7:8080 closed the connection (code 1006)", summary="closed the connection")
         yield Delta("never")
 
     async with an_api(tmp_path, {"billing": broken}) as (client, _):

@@ -20,7 +20,10 @@ __all__ = ["Flight", "Recorder"]
 
 
 class Recorder:
-    """Stamps events with `seq` and `at`, appends them to the log and publishes them once they are durable."""
+    """Stamps events with `seq` and `at`, appends them to the log and publishes them once they are durable.
+
+    `error` is what the log failed with: nothing is published after it.
+    """
 
     def __init__(
         self, log: TurnLog, key: TurnKey, clock: Clock, publish: Callable[[Sequence[TurnEvent]], None]
@@ -30,7 +33,7 @@ class Recorder:
         self._clock = clock
         self._publish = publish
         self._last: asyncio.Future[Any] | None = None
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
         self.next_seq = 0
 
     def claim(self, fingerprint: str, started: TurnStarted, seq: int) -> None:
@@ -43,8 +46,8 @@ class Recorder:
 
     def record(self, *events: TurnEvent) -> None:
         """Append without waiting. Raises what an earlier append of this turn failed with."""
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         now = self._clock.now()
         stamped: list[TurnEvent] = []
         for event in events:
@@ -57,20 +60,20 @@ class Recorder:
         """Wait until everything recorded is durable. Raises what the log raised."""
         if self._last is not None:
             await asyncio.shield(self._last)
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
 
     def _claimed(self, done: asyncio.Future[Begun], expected: Begun, started: TurnStarted) -> None:
         if not done.cancelled() and done.exception() is None and done.result() != expected:
-            self._error = TurnConflict(f"turn {self._key.turn!r} is taken by another runtime; post it again")
+            self.error = TurnConflict(f"turn {self._key.turn!r} is taken by another runtime; post it again")
         self._landed(done, [started])
 
     def _landed(self, done: asyncio.Future[Any], events: Sequence[TurnEvent]) -> None:
         if done.cancelled():
-            self._error = self._error or asyncio.CancelledError()
+            self.error = self.error or asyncio.CancelledError()
         elif (error := done.exception()) is not None:
-            self._error = self._error or error
-        elif self._error is None:  # the log keeps order, so a gap can only follow an error
+            self.error = self.error or error
+        elif self.error is None:  # the log keeps order, so a gap can only follow an error
             self._publish(events)
 
 
@@ -119,15 +122,17 @@ class Flight:
         self.recorder.claim(self.fingerprint, started.model_copy(update={"attempt": self.attempt}), self._first_seq)
         return found.earlier
 
-    async def events(self, after: int = -1, grace: float = 0.0) -> AsyncGenerator[TurnEvent, None]:
+    async def events(
+        self, after: int = -1, grace: float = 0.0, *, whole: bool = False
+    ) -> AsyncGenerator[TurnEvent, None]:
         """Events with `seq > after`: from the log what came before this attempt, then live until the turn ends.
 
-        Without `after`, only this attempt's events. Raises what kept the turn from being recorded (`TurnConflict`, a
-        fault of the log). A reader that leaves last cancels the turn after `grace` seconds.
+        Without `after`, only this attempt's events, unless `whole`. Raises what kept the turn from being recorded
+        (`TurnConflict`, a fault of the log). A reader that leaves last cancels the turn after `grace` seconds.
         """
         self._join()
         try:
-            if after >= 0:
+            if whole or after >= 0:
                 await self._wait_for_first()
                 for event in await self._log.read(self.key, after):
                     if event.seq < self._first_seq:

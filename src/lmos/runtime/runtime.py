@@ -109,11 +109,14 @@ class Runtime:
         """Whether the turn runs or is in the log."""
         return key in self._flights or bool(await self._log.read(key))
 
-    async def follow(self, key: TurnKey, *, after: int = -1) -> AsyncGenerator[ev.TurnEvent, None]:
-        """Events of a known turn with `seq > after`: the log's, then live ones while it runs. Never starts a turn."""
+    async def follow(self, key: TurnKey, *, after: int = -1, grace: float = 0.0) -> AsyncGenerator[ev.TurnEvent, None]:
+        """Events of a known turn with `seq > after`, of all attempts: the log's, then live ones while it runs.
+
+        Never starts a turn; leaving one that runs is as leaving `handle`.
+        """
         flight = self._flights.get(key)
         if flight is not None:
-            async with aclosing(flight.events(after)) as events:
+            async with aclosing(flight.events(after, grace, whole=True)) as events:
                 async for event in events:
                     yield event
             return
@@ -131,6 +134,16 @@ class Runtime:
             del self._flights[flight.key]
 
     async def _attempt(self, request: TurnRequest, flight: Flight) -> None:
+        """Run the turn. Raises `TurnError` when it cannot be claimed or recorded: then nothing of it is shown."""
+        try:
+            await self._claimed(request, flight)
+        except TurnError:
+            raise
+        except Exception as error:  # the border to the log's storage, of whatever kind it is
+            _log.error(names.EVENT_TURN_NOT_RECORDED, error=str(error), kind=type(error).__name__, **_labels(request))
+            raise PlatformError("the turn could not be recorded; post it again later") from error
+
+    async def _claimed(self, request: TurnRequest, flight: Flight) -> None:
         started = ev.TurnStarted(
             at=self._clock.now(),
             channel=request.channel,
@@ -164,9 +177,11 @@ class Runtime:
                 self._fail(turn, TurnCancelled("everyone who waited for the turn has left"))
                 await asyncio.shield(flight.recorder.flush())
                 raise
-            except Exception as error:  # noqa: BLE001 - the border of a turn: our fault, shown as such, logged whole
+            except Exception as error:  # the border of a turn: our fault, shown as such, logged whole
+                if error is flight.recorder.error:
+                    raise
                 _log.exception(names.EVENT_TURN_CRASHED, **_labels(request))
-                self._fail(turn, PlatformError(f"the platform failed ({type(error).__name__}); see its log"))
+                self._end(turn, PlatformError(f"the platform failed ({type(error).__name__}); see its log"))
             finally:
                 metrics.RUNNING_TURNS.dec()
                 self._measure(turn)
@@ -233,7 +248,7 @@ class Runtime:
             except UnknownAgent as error:
                 raise AgentNotFound(str(error)) from error
             except ClassifierError as error:
-                raise PlatformError(f"the router failed: {error}") from error
+                raise PlatformError("the router failed; see the platform's log") from error
             span.set_attributes(
                 {
                     names.ROUTE_OUTCOME: decision.outcome,
@@ -268,6 +283,8 @@ class Runtime:
             try:
                 await self._relay(turn, client, address, messages)
                 result = "ok"
+            except AgentFailed as error:
+                raise AgentFailed(f"agent {agent!r} {error.summary}") from error
             finally:
                 metrics.ASK_SECONDS.labels(agent, protocol, result).observe(self._clock.monotonic() - begin)
 
@@ -292,7 +309,7 @@ class Runtime:
                 turn.record(turn_event(event, address.agent))
                 answered = answered or isinstance(event, Answer)
         if not answered:
-            raise AgentFailed(f"agent {address.agent!r} ended without an answer")
+            raise AgentFailed(f"agent {address.agent!r} ended without an answer", summary="ended without an answer")
 
     def _say(self, turn: _Turn, text: str) -> None:
         turn.record(ev.MessageCompleted(message=Message(role="assistant", content=text, turn_id=turn.request.turn_id)))
@@ -302,11 +319,14 @@ class Runtime:
         turn.record(ev.TurnCompleted(outcome=outcome, duration=self._clock.monotonic() - turn.started_at))
 
     def _fail(self, turn: _Turn, error: TurnError) -> None:
+        cause = {} if error.__cause__ is None else {"cause": str(error.__cause__) or type(error.__cause__).__name__}
+        _log.warning(names.EVENT_TURN_FAILED, code=error.code, error=str(error), **cause, **_labels(turn.request))
+        self._end(turn, error)
+
+    def _end(self, turn: _Turn, error: TurnError) -> None:
         turn.outcome = error.code
         duration = self._clock.monotonic() - turn.started_at
         turn.record(ev.TurnFailed(code=error.code, message=str(error), duration=duration))
-        if not isinstance(error, PlatformError):
-            _log.warning(names.EVENT_TURN_FAILED, code=error.code, error=str(error), **_labels(turn.request))
 
     def _measure(self, turn: _Turn) -> None:
         # What a caller may invent is no label: unknown channels share one.

@@ -10,15 +10,20 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from lmos.conversation.errors import TurnCancelled, error_named
+from lmos.conversation.errors import PlatformError, TurnCancelled, TurnError, error_named
 from lmos.conversation.events import MessageCompleted, TurnEvent, TurnFailed
 from lmos.conversation.turn import TurnKey
+from lmos.database.base import DatabaseError
 from lmos.runtime.runtime import Runtime
+from lmos.server.errors import STORAGE_FAILED
 from lmos.server.strict_json import StrictJsonRoute
 from lmos.server.wire import AssistantMessage, Conversation, ErrorBody, Identifier
+from lmos.telemetry import names
+from lmos.telemetry.logs import logger
 
 __all__ = ["chat_router"]
 
+_log = logger("server")
 _KEEP_ALIVE_SECONDS = 15.0
 _EVENT_STREAM = "text/event-stream"
 _STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -93,7 +98,7 @@ def chat_router(runtime: Runtime, *, resume_grace: float) -> APIRouter:
         if not await runtime.knows(key):
             body = ErrorBody(error_code="TURN_NOT_FOUND", message=f"conversation {conversation!r} has no turn {turn!r}")
             return JSONResponse(body.model_dump(by_alias=True), 404)
-        return await _stream(runtime.follow(key, after=after))
+        return await _stream(runtime.follow(key, after=after, grace=resume_grace))
 
     return router
 
@@ -142,6 +147,21 @@ async def _stream(events: AsyncGenerator[TurnEvent, None]) -> Response:
 
 
 async def _frames(first: TurnEvent | None, events: AsyncGenerator[TurnEvent, None]) -> AsyncIterator[bytes]:
+    """Ends with the turn's last event, or with an `error` frame, without id, when the log fails: then resume later."""
+    try:
+        async with aclosing(_event_frames(first, events)) as frames:
+            async for frame in frames:
+                yield frame
+    except TurnError as error:
+        yield _error_frame(error.code, str(error))
+    except DatabaseError as error:
+        _log.error(names.EVENT_STORAGE_FAILED, error=str(error))
+        yield _error_frame(PlatformError.code, STORAGE_FAILED)
+
+
+async def _event_frames(
+    first: TurnEvent | None, events: AsyncGenerator[TurnEvent, None]
+) -> AsyncGenerator[bytes, None]:
     async with aclosing(events):
         event = first
         while event is not None:
@@ -155,6 +175,11 @@ async def _frames(first: TurnEvent | None, events: AsyncGenerator[TurnEvent, Non
                     following.cancel()
                     await asyncio.wait({following})
             event = following.result()
+
+
+def _error_frame(code: str, message: str) -> bytes:
+    body = ErrorBody(error_code=code, message=message)
+    return f"event: error\ndata: {body.model_dump_json(by_alias=True)}\n\n".encode()
 
 
 def _frame(event: TurnEvent) -> bytes:

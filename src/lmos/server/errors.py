@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,12 +11,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from lmos.conversation.errors import InvalidRequest, PlatformError, TurnError
+from lmos.database.base import DatabaseError
 from lmos.operator.base import StoreError
 from lmos.server.wire import ErrorBody
 from lmos.telemetry import names
 from lmos.telemetry.logs import logger
 
-__all__ = ["error_response", "install_error_handlers"]
+__all__ = ["STORAGE_FAILED", "error_response", "install_error_handlers"]
+
+STORAGE_FAILED: Final = "the platform's storage failed; try again later"
 
 _log = logger("server")
 _MAX_PROBLEMS = 5
@@ -48,9 +51,15 @@ def install_error_handlers(app: FastAPI) -> None:
         return error_response(code, str(error.detail), error.status_code, error.headers)
 
     @app.exception_handler(StoreError)
-    async def store_error(request: Request, error: StoreError) -> Response:
-        _log.error("store failed", path=request.url.path, error=str(error))
-        return error_response(PlatformError.code, str(error), 500)
+    @app.exception_handler(DatabaseError)
+    async def storage_error(request: Request, error: Exception) -> Response:
+        _log.error(names.EVENT_STORAGE_FAILED, path=request.url.path, error=str(error))
+        return error_response(PlatformError.code, STORAGE_FAILED, 500)
+
+    @app.exception_handler(Exception)
+    async def crash(_request: Request, error: Exception) -> Response:
+        # The server logs it, with its traceback.
+        return error_response(PlatformError.code, f"the platform failed ({type(error).__name__}); see its log", 500)
 
 
 def _problems(errors: Sequence[Any]) -> str:
