@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import anyio
@@ -16,7 +15,7 @@ from lmos.resources.agent import Agent
 from lmos.resources.base import Resource
 from lmos.resources.channel import Channel, ResolveStatus
 from tests.operator.builders import LABELS, agent, channel
-from tests.operator.world import World, open_world
+from tests.operator.world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -24,12 +23,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(scope="module")
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"loop_factory": looptime.new_event_loop}
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with open_world(tmp_path) as world:
-        yield world
 
 
 def _random_resource(rng: random.Random) -> Resource:

@@ -6,8 +6,6 @@ The event loop's time is virtual, so backoff costs nothing; the store's threads 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -17,28 +15,24 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from lmos.operator import reasons
+from lmos.operator.cache import Cache
 from lmos.operator.manager import OperatorStopped
 from lmos.resources.agent import Endpoint
 from lmos.resources.channel import ResolveStatus
 from lmos.resources.routing import ChannelRouting
 from tests.operator.builders import agent, channel
-from tests.operator.world import World, open_world
+from tests.operator.world import World
 
 pytestmark = pytest.mark.anyio
 
 WEB = channel(("bill", "^1.0.0"), name="web")
 BILLING = agent("billing", ("bill", "1.0.0"))
+KINDS = ("Agent", "Channel", "ChannelRouting")
 
 
 @pytest.fixture(scope="module")
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"loop_factory": looptime.new_event_loop}
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with open_world(tmp_path) as world:
-        yield world
 
 
 def _reconciles() -> float:
@@ -289,6 +283,17 @@ async def test_nothing_is_decided_before_every_kind_is_listed(world: World) -> N
         world.seen.reconnect()
         await manager.settled()
     assert world.seen.writes == {("apply", "ChannelRouting"): 1, ("update_status", "Channel"): 1}
+
+
+async def test_the_size_of_the_operators_caches_is_shown_and_no_other(world: World) -> None:
+    await world.put(BILLING, WEB)
+    async with world.manager() as manager:
+        await manager.settled()
+        stored = await world.store.get("ChannelRouting", "default", "web")
+        assert isinstance(stored, ChannelRouting)
+        Cache(ChannelRouting).put(stored)
+        shown = {kind: REGISTRY.get_sample_value("lmos_cache_objects", {"kind": kind}) for kind in KINDS}
+        assert shown == {"Agent": 1, "Channel": 1, "ChannelRouting": 1}
 
 
 async def test_settled_of_some_keys_waits_for_these(world: World) -> None:

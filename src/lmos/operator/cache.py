@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Final, Generic, TypeVar
 
+from prometheus_client import Gauge
+
 from lmos.operator import metrics, reasons
 from lmos.operator.base import ALL_NAMESPACES, ResourceExpired, Store, StoreError, WatchEvent
 from lmos.operator.queue import BASE_DELAY
@@ -38,16 +40,20 @@ class Cache(Generic[R]):
     """Objects by namespace and name, and by the values of each index.
 
     Resource versions are compared as numbers, as Kubernetes allows for one kind: an older object never replaces a newer
-    one, whatever the order in which a watch and our own writes report them.
+    one, whatever the order in which a watch and our own writes report them. `size` shows how many objects there are;
+    it belongs to this cache alone.
     """
 
-    def __init__(self, model: type[R], indices: Mapping[str, Indexer[R]] | None = None) -> None:
+    def __init__(
+        self, model: type[R], indices: Mapping[str, Indexer[R]] | None = None, *, size: Gauge | None = None
+    ) -> None:
         self._model = model
         self._indexers = dict(indices or {})
         self._objects: dict[Name, R] = {}
         self._indices: dict[str, dict[Hashable, dict[Name, R]]] = {index: {} for index in self._indexers}
         self._reached: dict[str, int] = {}
-        self._size = metrics.CACHE_OBJECTS.labels(model.KIND)
+        self._size = size
+        self._show_size()
 
     @property
     def kind(self) -> str:
@@ -81,9 +87,8 @@ class Cache(Generic[R]):
         new = resource.with_meta(managed_fields=()) if resource.metadata.managed_fields else resource
         if old is not None:
             self._unfile(name, old)
-        else:
-            self._size.inc()
         self._objects[name] = new
+        self._show_size()
         for index, indexer in self._indexers.items():
             for value in indexer(new):
                 self._indices[index].setdefault(value, {})[name] = new
@@ -96,7 +101,7 @@ class Cache(Generic[R]):
             return None
         self._unfile(name, old)
         del self._objects[name]
-        self._size.dec()
+        self._show_size()
         return old
 
     def record(self, written: Resource) -> None:
@@ -120,6 +125,10 @@ class Cache(Generic[R]):
         """Whether the object is known in a version that is not newer than `up_to`."""
         resource = self._objects.get(name)
         return resource is not None and version_of(resource) <= up_to
+
+    def _show_size(self) -> None:
+        if self._size is not None:
+            self._size.set(len(self._objects))
 
     def _unfile(self, name: Name, resource: R) -> None:
         for index, indexer in self._indexers.items():

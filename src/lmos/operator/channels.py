@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 
 from lmos.clock import Clock
-from lmos.operator import reasons
+from lmos.operator import metrics, reasons
 from lmos.operator.base import NotFound, Store
 from lmos.operator.cache import Cache, Name
 from lmos.operator.derive import COPIED_LABELS, routing_for, status_for
@@ -31,9 +31,10 @@ class Views:
     """The three caches that the controller reads, with the indices that it needs."""
 
     def __init__(self) -> None:
-        self.agents = Cache(Agent, {_CAPABILITY: _provided, _NAMESPACE: _namespace})
-        self.channels = Cache(Channel, {_CAPABILITY: _required})
-        self.routings = Cache(ChannelRouting)
+        sizes = metrics.CACHE_OBJECTS
+        self.agents = Cache(Agent, {_CAPABILITY: _provided, _NAMESPACE: _namespace}, size=sizes.labels(Agent.KIND))
+        self.channels = Cache(Channel, {_CAPABILITY: _required}, size=sizes.labels(Channel.KIND))
+        self.routings = Cache(ChannelRouting, size=sizes.labels(ChannelRouting.KIND))
 
     def agents_for(self, channel: Channel) -> Iterable[Agent]:
         """Every agent on which the resolution of `channel` can depend."""

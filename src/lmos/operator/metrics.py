@@ -56,4 +56,4 @@ QUEUE_RETRIES = Counter("workqueue_retries_total", "Keys put back after a failur
 QUEUE_SECONDS = Histogram("workqueue_queue_duration_seconds", "Time that a key waits", ["name"], buckets=_QUEUE)
 
 WATCH_RESTARTS = Counter("lmos_watch_restarts_total", "Watches begun again, by reason", ["kind", "reason"])
-CACHE_OBJECTS = Gauge("lmos_cache_objects", "Objects in the cache", ["kind"])
+CACHE_OBJECTS = Gauge("lmos_cache_objects", "Objects that the operator knows", ["kind"])
