@@ -5,19 +5,43 @@ Rooms below get what they need as arguments. Each field is documented in `docs/r
 
 from __future__ import annotations
 
+import difflib
+import os
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "UnknownSetting"]
+
+_PREFIX: Final = "LMOS_"
+# Kubernetes puts these into every container for each Service whose name begins with "lmos".
+_OF_KUBERNETES: Final = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
+
+
+class UnknownSetting(ValueError):
+    """An `LMOS_*` variable that no setting reads: a slip that would otherwise go unnoticed."""
+
+
+def _service_hosts(value: Any) -> Any:
+    """`a=127.0.0.1:1,b=127.0.0.1:2` as a mapping."""
+    if not isinstance(value, str):
+        return value
+    hosts: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in value.split(","))):
+        name, equals, target = pair.partition("=")
+        if not equals or ":" not in target:
+            raise ValueError(f"{pair!r} is not `host=address:port`")
+        hosts[name] = target
+    return hosts
 
 
 class Settings(BaseSettings):
     """What a process can be told. An unknown `LMOS_*` variable is an error, see `Settings.load`."""
 
-    model_config = SettingsConfigDict(env_prefix="LMOS_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore")
 
     data: Path = Field(default=Path(".lmos"), description="Folder of the embedded store and turn log.")
     host: str = Field(default="127.0.0.1", description="Address that servers listen on.")
@@ -37,9 +61,24 @@ class Settings(BaseSettings):
     synchronous: Literal["full", "normal"] = Field(
         default="full", description="SQLite durability: `full` survives a power cut, `normal` a crash of the process."
     )
-    service_hosts: str = Field(
-        default="",
+    service_hosts: Annotated[dict[str, str], NoDecode, BeforeValidator(_service_hosts)] = Field(
+        default_factory=dict[str, str],
         description="`host=address:port` pairs, comma-separated: where service names answer.",
     )
     log_format: Literal["text", "json"] = Field(default="text", description="Format of log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
+    debug: bool = Field(default=False, description="Show the traceback of an unexpected error of a command.")
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:
+        """Settings from the environment, with `given` before it.
+
+        Raises `UnknownSetting` for an `LMOS_*` variable that is no setting, `ValidationError` for a bad value.
+        """
+        known = {f"{_PREFIX}{name.upper()}" for name in cls.model_fields}
+        for variable in os.environ:
+            if variable.startswith(_PREFIX) and variable not in known and not _OF_KUBERNETES.fullmatch(variable):
+                near = difflib.get_close_matches(variable, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+                raise UnknownSetting(f"the environment sets {variable}, which is no setting; {hint}")
+        return cls(**given)

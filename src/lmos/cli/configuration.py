@@ -16,11 +16,13 @@ def load_settings(**given: Any) -> Settings:
     """`Settings` with `given` (what is `None` was not given). Raises `CommandError` naming each bad value."""
     from pydantic import ValidationError
 
-    from lmos.settings import Settings
+    from lmos.settings import Settings, UnknownSetting
 
     known = {name: value for name, value in given.items() if value is not None}
     try:
-        return Settings(**known)
+        return Settings.load(**known)
+    except UnknownSetting as error:
+        raise CommandError(str(error), "correct or unset the variable") from error
     except ValidationError as error:
         problems = error.errors()
         faults = "; ".join(f"{_source(e['loc'], known)}={e['input']!r}: {e['msg']}" for e in problems)

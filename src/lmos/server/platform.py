@@ -46,10 +46,14 @@ from lmos.server.arc import PlatformAgents
 from lmos.server.folder import database_path, hold
 from lmos.server.health import health_routes
 from lmos.settings import Settings
+from lmos.telemetry import names
+from lmos.telemetry.logs import logger
 
 __all__ = ["Platform"]
 
 FIELD_MANAGER = "lmos-up"
+
+_log = logger("server")
 
 
 @dataclass
@@ -90,7 +94,7 @@ class Platform:
             encoder = encoder or encoder_named("static")
             agents = LocalAgents(model or _model(settings, encoder))
             stack.push_async_callback(agents.aclose)
-            manager = Manager(store, clock, namespaces=[settings.namespace], platform_host=platform_host)
+            manager = Manager(store, clock, platform_host=platform_host)
             await stack.enter_async_context(manager)
             routes = RoutingTable(store, settings.namespace)
             await stack.enter_async_context(_running(routes))
@@ -101,7 +105,7 @@ class Platform:
                 classifier=classifier,
                 clients={
                     "local": LocalClient(agents),
-                    "arc": ArcAgentClient(ArcClient(), _service_hosts(settings.service_hosts)),
+                    "arc": ArcAgentClient(ArcClient(), settings.service_hosts),
                 },
                 clock=clock,
                 deadline=settings.turn_deadline,
@@ -127,6 +131,9 @@ class Platform:
         loaded = load(paths, default_namespace=namespace, python_agents=python_agents) if paths else []
         self.agents.replace(found)
         wanted = [*(self._local(agent) for agent in agents), *(item.resource for item in loaded), *resources]
+        for item in loaded:
+            for warning in item.warnings:
+                _log.warning(names.EVENT_MANIFEST_WARNING, source=item.source, problem=str(warning))
         for resource in wanted:
             await self.store.apply(resource, field_manager=FIELD_MANAGER)
         await self.settled()
@@ -177,14 +184,3 @@ async def _running(routes: RoutingTable) -> AsyncGenerator[None]:
 def _model(settings: Settings, encoder: Encoder) -> Model:
     key = settings.model_api_key
     return model_named(settings.model, api_key=key.get_secret_value() if key else None, encoder=encoder)
-
-
-def _service_hosts(text: str) -> dict[str, str]:
-    """`a=127.0.0.1:1,b=127.0.0.1:2` as a mapping. Raises `ValueError` naming the pair that is none."""
-    hosts: dict[str, str] = {}
-    for pair in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, target = pair.partition("=")
-        if not equals or ":" not in target:
-            raise ValueError(f"LMOS_SERVICE_HOSTS: {pair!r} is not `host=address:port`")
-        hosts[name] = target
-    return hosts
