@@ -16,6 +16,7 @@ from lmos.server.errors import install_error_handlers
 from lmos.server.health import health_routes
 from lmos.server.info import agents_router, channels_router
 from lmos.server.limits import BodyLimit
+from lmos.server.methods import HeadAsGet
 
 __all__ = ["create_app", "create_rest"]
 
@@ -39,4 +40,4 @@ def create_app(
 ) -> ASGIApp:
     """`rest` with probes and ARC routes beside it, behind the limit of the body's size."""
     rest.router.routes.extend([*health_routes(not_ready), *arc])
-    return BodyLimit(rest, max_body_bytes)
+    return BodyLimit(HeadAsGet(rest), max_body_bytes)

@@ -48,7 +48,10 @@ def install_error_handlers(app: FastAPI) -> None:
         code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, InvalidRequest.code)
         if error.status_code >= 500:
             code = PlatformError.code
-        return error_response(code, str(error.detail), error.status_code, error.headers)
+        headers = dict(error.headers or {})
+        if headers.get("Allow") == "GET":
+            headers["Allow"] = "GET, HEAD"  # see `server.methods`
+        return error_response(code, str(error.detail), error.status_code, headers)
 
     @app.exception_handler(StoreError)
     @app.exception_handler(DatabaseError)

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from lmos.server.h2c import WithoutH2c
+from lmos.server.http_protocol import HttpProtocol
+from lmos.server.quiet import quiet_client_faults
 
 __all__ = ["PortInUse", "listen", "serving"]
 
@@ -52,18 +53,16 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp,
-    sock: socket.socket,
-    *,
-    shutdown_seconds: int = SHUTDOWN_SECONDS,
+    app: ASGIApp, sock: socket.socket, *, shutdown_seconds: int = SHUTDOWN_SECONDS
 ) -> AsyncGenerator[None]:
     """Serve `app` on `sock` for the body of the context; at its end open requests get `shutdown_seconds` to finish.
 
     Signals are the caller's. Offers to upgrade to HTTP/2 (h2c), as JVM clients send them, are ignored.
     """
+    quiet_client_faults()
     config = uvicorn.Config(
         app,
-        http=WithoutH2c,
+        http=HttpProtocol,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -21,8 +21,12 @@ from lmos.protocols.arc.capabilities import CAPABILITIES_PATH, CapabilitiesDocum
 from lmos.protocols.arc.execution import ArcExecutor, ArcService, Operation, OperationFailed, arc_sdl
 from lmos.protocols.arc.frames import SUBPROTOCOL
 from lmos.protocols.arc.subscriptions import Connection, Limits
+from lmos.telemetry import names
+from lmos.telemetry.logs import logger
 
 __all__ = ["ArcService", "Limits", "arc_routes"]
+
+_log = logger("protocols.arc")
 
 
 class _BadBody(ValueError):
@@ -62,6 +66,7 @@ def arc_routes(
         offered: list[str] = socket.scope["subprotocols"]
         if offered and SUBPROTOCOL not in offered:
             # Legacy graphql-ws names other frames: better refused than misunderstood.
+            _log.info(names.EVENT_ARC_CONNECTION_REFUSED, code=400, reason=f"sub-protocols {offered!r:.120}")
             await socket.send_denial_response(
                 PlainTextResponse(f"sub-protocol must be {SUBPROTOCOL}, or none", status_code=400)
             )
