@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
 from lmos.resources.base import Condition, Example, Model, Name, Resource
 
-__all__ = ["Agent", "AgentSpec", "AgentStatus", "Endpoint", "Protocol", "ProvidedCapability"]
+__all__ = ["STABLE", "Agent", "AgentSpec", "AgentStatus", "Endpoint", "Protocol", "ProvidedCapability"]
 
 Protocol = Literal["arc", "a2a", "local"]
 
-STABLE = "stable"
+STABLE: Final = "stable"
+"""The subset of an object without the label `subset`."""
 
 
 class Endpoint(Model):

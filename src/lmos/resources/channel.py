@@ -13,6 +13,7 @@ from lmos.resources.rules import RoutingRules
 
 __all__ = [
     "Channel",
+    "ChannelLabelled",
     "ChannelSpec",
     "ChannelStatus",
     "NearMiss",
@@ -88,14 +89,8 @@ class ChannelStatus(Model):
     conditions: tuple[Condition, ...] = Field(default=(), max_length=32, description="One condition of each type.")
 
 
-class Channel(Resource):
-    """A channel of one tenant, and the capabilities that it needs. Tenant, channel, version and subset are labels."""
-
-    KIND: ClassVar[str] = "Channel"
-
-    kind: Literal["Channel"] = "Channel"
-    spec: ChannelSpec
-    status: ChannelStatus | None = None
+class ChannelLabelled(Resource):
+    """Common shape of the kinds whose labels name a channel: of which tenant, which one, in which subset."""
 
     @property
     def tenant(self) -> str | None:
@@ -109,3 +104,13 @@ class Channel(Resource):
     def subset(self) -> str:
         """The `subset` label, `stable` when missing."""
         return self.metadata.labels.get("subset", STABLE)
+
+
+class Channel(ChannelLabelled):
+    """A channel of one tenant, and the capabilities that it needs. Tenant, channel, version and subset are labels."""
+
+    KIND: ClassVar[str] = "Channel"
+
+    kind: Literal["Channel"] = "Channel"
+    spec: ChannelSpec
+    status: ChannelStatus | None = None

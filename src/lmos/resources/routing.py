@@ -6,8 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from lmos.resources.agent import STABLE, Endpoint
-from lmos.resources.base import Example, Model, Resource
+from lmos.resources.agent import Endpoint
+from lmos.resources.base import Example, Model
+from lmos.resources.channel import ChannelLabelled
 from lmos.resources.rules import RoutingRules
 
 __all__ = ["CapabilityGroup", "ChannelRouting", "ChannelRoutingSpec", "RoutedCapability"]
@@ -51,23 +52,10 @@ class ChannelRoutingSpec(Model):
     )
 
 
-class ChannelRouting(Resource):
+class ChannelRouting(ChannelLabelled):
     """Which agents serve a channel. Written by the operator, with the name and labels of its Channel."""
 
     KIND: ClassVar[str] = "ChannelRouting"
 
     kind: Literal["ChannelRouting"] = "ChannelRouting"
     spec: ChannelRoutingSpec = Field(default_factory=ChannelRoutingSpec)
-
-    @property
-    def tenant(self) -> str | None:
-        return self.metadata.labels.get("tenant")
-
-    @property
-    def channel(self) -> str | None:
-        return self.metadata.labels.get("channel")
-
-    @property
-    def subset(self) -> str:
-        """The `subset` label, `stable` when missing."""
-        return self.metadata.labels.get("subset", STABLE)
