@@ -114,6 +114,15 @@ def test_near_misses_come_nearest_first() -> None:
     ]
 
 
+def test_one_grave_reason_is_nearer_than_several_light_ones() -> None:
+    far = agent("a", ("x", "2.0.0"), channels=["ivr"], tenants=["globex"])
+    near = agent("b", ("x", "1.0.0"), subset="canary")
+    assert _misses(resolve(channel(("x", "^1.0.0")), [far, near])) == [
+        ("b", reasons.OTHER_SUBSET),
+        ("a", reasons.TENANT_NOT_SUPPORTED),
+    ]
+
+
 def test_of_one_agent_the_highest_near_version_is_shown() -> None:
     (missing,) = resolve(
         channel(("x", "^3.0.0")), [agent("a", ("x", "1.0.0"), ("x", "2.1.0"), ("x", "2.0.0"))]
