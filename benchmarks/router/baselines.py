@@ -55,10 +55,11 @@ def ranked(hits: Sequence[tuple[str, float]], thresholds: Thresholds) -> str | N
 def nearest(similarity: NDArray[np.float32], agents: Sequence[str], count: int) -> list[list[tuple[str, float]]]:
     """For each row of `similarity[queries, examples]` the `count` nearest examples: agent and cosine, best first."""
     order = np.argsort(-similarity, axis=1, kind="stable")[:, :count]
-    return [
-        [(agents[column], float(row[column])) for column in columns]
-        for row, columns in zip(similarity, order.tolist(), strict=True)
-    ]
+    found: list[list[tuple[str, float]]] = []
+    for row, columns in enumerate(order):
+        best: list[int] = columns.tolist()
+        found.append([(agents[column], float(similarity[row, column])) for column in best])
+    return found
 
 
 def knn(similarity: NDArray[np.float32], agents: Sequence[str]) -> list[str | None]:
