@@ -1,5 +1,6 @@
 """`python -m benchmarks.router.dialogues DATA [--fit]`: conversations of the folder's `sgd` set, where the current
-agent is the router's own last choice. `--fit` fits the gate of `lmos.router.dialogue` on one half of them and prints it.
+agent is the router's own last choice. `--fit` fits the gate of `lmos.router.dialogue` on one half of them, and prints
+it.
 
 The half is chosen by the hash of the dialogue's name. Gate and figures use 20 seeds a capability; seeds of the measured
 half's world are openers that do not occur in it, those of the fitted world occur in neither half.

@@ -32,16 +32,25 @@ def candidates_of(judged: Judged, agents: NDArray[np.float32]) -> tuple[Candidat
         own = training.agent_of == agent
         capability = int(np.argmax(np.where(own, judgement.capabilities, -1)))
         rows = np.flatnonzero(own[training.labels] & training.is_example)
-        near: list[int] = rows[np.argsort(-judgement.similarity[rows], kind="stable")][:MOST_EXAMPLES].tolist()
         found.append(
             Candidate(
                 agent=training.agents[agent],
                 capability=training.capabilities[capability][1] or None,
                 score=min(1.0, float(agents[agent])),
-                examples=tuple(training.texts[row] for row in near if judgement.similarity[row] >= LEAST_SIMILARITY),
+                examples=tuple(training.texts[row] for row in _nearest(rows, judgement.similarity)),
             )
         )
     return tuple(found)
+
+
+def _nearest(rows: NDArray[np.int64], similarity: NDArray[np.float32]) -> list[int]:
+    """The most similar of `rows`, best first, ties in their order."""
+    own = similarity[rows]
+    if len(rows) > MOST_EXAMPLES:
+        enough = np.partition(own, -MOST_EXAMPLES)[-MOST_EXAMPLES]
+        rows, own = rows[own >= enough], own[own >= enough]
+    found: list[int] = rows[np.argsort(-own, kind="stable")][:MOST_EXAMPLES].tolist()
+    return [row for row in found if similarity[row] >= LEAST_SIMILARITY]
 
 
 def decide(candidates: tuple[Candidate, ...], *, in_scope: float, strategy: str) -> Classification:

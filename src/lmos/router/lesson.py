@@ -76,14 +76,15 @@ class Lesson:
     def judge(self, tier: int, vector: Vectors, ngrams: Floats) -> Judgement:
         """Judge one text by its vector (`float32[d]`, of the tier's encoder) and n-gram scores (`float32[1, C]`)."""
         chosen = self.tiers[tier]
-        linear, cosine = chosen.model.scores(vector[None, :])
-        evidence = Evidence(linear, ngrams, cosine)
+        similarity = chosen.model.vectors @ vector
+        nearest = np.maximum.reduceat(similarity, chosen.model.starts)
+        evidence = Evidence(chosen.model.linear.scores(vector[None, :]), ngrams, nearest[None, :])
         capabilities = chosen.calibration.probabilities(evidence)
         return Judgement(
             capabilities[0],
             np.bincount(self.training.agent_of, capabilities[0], len(self.training.agents)).astype(np.float32),
-            cosine[0],
-            chosen.model.vectors @ vector,
+            nearest,
+            similarity,
             float(chosen.calibration.in_scope(evidence, capabilities)[0]),
         )
 

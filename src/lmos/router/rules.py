@@ -15,6 +15,7 @@ from lmos.conversation.events import Candidate
 from lmos.resources.rules import BadPattern, RoutingRule, RoutingRules, compile_pattern
 from lmos.router.base import Classification, ClassificationRequest, Classifier, ClassifierError, Roster
 from lmos.router.text import normalise, readable
+from lmos.telemetry import names
 from lmos.telemetry.logs import logger
 
 __all__ = ["RulesClassifier"]
@@ -22,7 +23,6 @@ __all__ = ["RulesClassifier"]
 _log = logger("router")
 _MOST_CHANNELS: Final = 256
 _STRATEGY: Final = "rules"
-_EVENT_RULE_UNUSABLE: Final = "router.rule_unusable"
 
 Finder = Callable[[str, str], str | None]
 """Takes a text and its normal form and returns what it found there, as people should read it."""
@@ -82,7 +82,9 @@ def _compile(roster: Roster, rules: RoutingRules) -> _Compiled:
     usable: list[tuple[RoutingRule, tuple[Finder, ...]]] = []
     for rule in rules.rules:
         if rule.agent is not None and narrowed.agent(rule.agent) is None:
-            _log.warning(_EVENT_RULE_UNUSABLE, rule=rule.name, agent=rule.agent, fix="name an agent of this channel")
+            _log.warning(
+                names.EVENT_RULE_UNUSABLE, rule=rule.name, agent=rule.agent, fix="name an agent of this channel"
+            )
         else:
             usable.append((rule, _finders(rule)))
     return _Compiled(narrowed, tuple(usable))
