@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 __all__ = [
+    "MalformedAnswer",
     "Model",
     "ModelDelta",
     "ModelError",
@@ -87,6 +88,14 @@ class ModelError(Exception):
         self.retryable = retryable
 
 
+class MalformedAnswer(ModelError):
+    """The answer does not fit the schema that was asked for. `text` is what came, for those who can read it anyway."""
+
+    def __init__(self, message: str, text: str) -> None:
+        super().__init__(message, retryable=True)
+        self.text = text
+
+
 class Model(Protocol):
     """A language model."""
 
@@ -104,6 +113,7 @@ class Model(Protocol):
     ) -> AsyncIterator[ModelEvent]:
         """Stream an answer: text deltas or tool calls, then one `ModelUsage`. With `schema`, the text is fitting JSON.
 
-        Raises `ModelError`; closing the iterator cancels the request.
+        Raises `ModelError`, `MalformedAnswer` where the text does not fit `schema`; closing the iterator cancels the
+        request.
         """
         ...

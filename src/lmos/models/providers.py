@@ -19,7 +19,16 @@ from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.providers import Provider, infer_provider_class
 from pydantic_ai.settings import ModelSettings
 
-from lmos.models.base import ModelDelta, ModelError, ModelEvent, ModelMessage, ModelToolCall, ModelUsage, ToolSpec
+from lmos.models.base import (
+    MalformedAnswer,
+    ModelDelta,
+    ModelError,
+    ModelEvent,
+    ModelMessage,
+    ModelToolCall,
+    ModelUsage,
+    ToolSpec,
+)
 from lmos.models.conversion import definition, model_error, text_of, to_native
 
 __all__ = ["ProviderModel", "provider_model", "url_model"]
@@ -124,12 +133,12 @@ def _fitting(text: str, schema: Mapping[str, Any], name: str) -> str:
     try:
         value: object = json.loads(bare)
     except ValueError:
-        raise ModelError(f"model {name!r} did not answer with JSON: {text[:200]!r}", retryable=True) from None
+        raise MalformedAnswer(f"model {name!r} did not answer with JSON: {text[:200]!r}", text) from None
     if schema.get("type") == "object":
         members = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
         missing = [member for member in schema.get("required", ()) if member not in members]
         if missing or not isinstance(value, dict):
-            raise ModelError(f"model {name!r} left out {missing} in its JSON answer: {bare[:200]!r}", retryable=True)
+            raise MalformedAnswer(f"model {name!r} left out {missing} in its JSON answer: {bare[:200]!r}", text)
     return bare
 
 
