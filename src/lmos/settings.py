@@ -53,6 +53,33 @@ class Settings(BaseSettings):
         "or the base URL of an OpenAI-compatible server, with `#model` at its end.",
     )
     model_api_key: SecretStr | None = Field(default=None, description="Key for a model given as URL.")
+    router: Literal["vector", "llm", "hybrid", "hybrid-abstract"] = Field(
+        default="vector",
+        description="Who decides which agent answers: `vector`; `llm`, a language model; `hybrid`, the model only where "
+        "vectors are unsure; `hybrid-abstract`, vectors on the wish that the model states.",
+    )
+    router_model: str = Field(
+        default="",
+        description="Language model of the router, written as `LMOS_MODEL`, which is used when this is empty.",
+    )
+    router_clarify: Literal["template", "model"] = Field(
+        default="template", description="Who words the question between topics: a fixed text, or the router's model."
+    )
+    router_prompts: Path | None = Field(
+        default=None, description="Folder of prompts that replace the router's own, as `route.en.jinja`."
+    )
+    router_roster: Literal["json", "xml"] = Field(
+        default="json", description="How the agents are written in the router's prompts."
+    )
+    router_timeout: float = Field(default=10.0, gt=0, description="Seconds that the router waits for its model.")
+    router_tokens: int = Field(
+        default=16_000, ge=500, description="Most tokens of a router's prompt: agents, then the newest messages."
+    )
+    router_index: str = Field(
+        default="",
+        description="Shared index that is kept equal to the agents' examples: `postgresql://...`, or the URL of a "
+        "Qdrant server. Empty: none.",
+    )
     turn_deadline: float = Field(default=60.0, gt=0, description="Seconds that a turn may take.")
     resume_grace: float = Field(
         default=10.0, ge=0, description="Seconds that a streamed turn goes on without its client, who may resume it."
