@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     model_api_key: SecretStr | None = Field(default=None, description="Key for a model given as URL.")
     router: Literal["vector", "llm", "hybrid", "hybrid-abstract"] = Field(
         default="vector",
-        description="Who decides which agent answers: `vector`; `llm`, a language model; `hybrid`, the model only where "
+        description="Who decides which agent answers: `vector`; `llm`, a model; `hybrid`, the model only where "
         "vectors are unsure; `hybrid-abstract`, vectors on the wish that the model states.",
     )
     router_model: str = Field(
