@@ -78,7 +78,7 @@ async def _run(settings: Settings, paths: Sequence[str], operator_port: int | No
             stack.callback(operator_sock.close)
             addresses["Operator"] = f"http://{address_of(operator_sock)}"
         platform = await stack.enter_async_context(Platform.open(settings, platform_host=own_host(sock)))
-        await stack.enter_async_context(serving(platform.app, sock))
+        await stack.enter_async_context(serving(platform.app, sock, give_up=platform.runtime.stop_turns))
         if operator_sock is not None:
             await stack.enter_async_context(serving(platform.operator_app, operator_sock))
         try:

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any, Self
 
 from lmos.clock import Clock
-from lmos.conversation.errors import TurnConflict
+from lmos.conversation.errors import TurnCancelled, TurnConflict, TurnError
 from lmos.conversation.events import TurnEvent, TurnStarted
 from lmos.conversation.turn import TurnKey
 from lmos.runtime.base import Begun, TurnLog, TurnSummary
@@ -85,7 +85,7 @@ class Flight:
         self.fingerprint = fingerprint
         self.recorder = Recorder(log, key, clock, self._publish)
         self.attempt = 1
-        self.abandoned = False
+        self.cancelled_as: TurnError = TurnCancelled("everyone who waited for the turn has left")
         self._log = log
         self._events: list[TurnEvent] = []
         self._first_seq = 0
@@ -157,10 +157,10 @@ class Flight:
         """Whether the turn has ended and every event of it is published."""
         return self._task is not None and self._task.done()
 
-    async def cancel(self) -> None:
-        """Cancel the work and wait until its end is recorded."""
+    async def cancel(self, error: TurnError) -> None:
+        """Cancel the work and wait until its end is recorded, as `error`."""
         if self._task is not None and not self._task.done():
-            self.abandoned = True
+            self.cancelled_as = error
             self._task.cancel()
             await asyncio.wait([self._task])
 
@@ -201,5 +201,4 @@ class Flight:
 
     def _abandon(self) -> None:
         if self._task is not None and not self._task.done():
-            self.abandoned = True
             self._task.cancel()

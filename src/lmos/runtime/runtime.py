@@ -18,7 +18,6 @@ from lmos.conversation.errors import (
     AgentNotFound,
     PlatformError,
     RoutingNotFound,
-    TurnCancelled,
     TurnConflict,
     TurnError,
     TurnTimedOut,
@@ -123,9 +122,14 @@ class Runtime:
         for event in await self._log.read(key, after):
             yield event
 
+    async def stop_turns(self) -> None:
+        """Cancel running turns and record their end, which their readers still get."""
+        error = PlatformError("the platform is stopping; post the turn again")
+        await asyncio.gather(*(flight.cancel(error) for flight in list(self._flights.values())))
+
     async def aclose(self) -> None:
         """Cancel running turns, record their end, close the clients."""
-        await asyncio.gather(*(flight.cancel() for flight in list(self._flights.values())))
+        await self.stop_turns()
         for client in self._clients.values():
             await client.aclose()
 
@@ -174,7 +178,7 @@ class Runtime:
                 self._fail(turn, error)
                 span.set_attribute(names.ERROR_CODE, error.code)
             except asyncio.CancelledError:
-                self._fail(turn, TurnCancelled("everyone who waited for the turn has left"))
+                self._fail(turn, flight.cancelled_as)
                 await asyncio.shield(flight.recorder.flush())
                 raise
             except Exception as error:  # the border of a turn: our fault, shown as such, logged whole

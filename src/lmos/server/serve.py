@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from lmos.server.http_protocol import HttpProtocol
-from lmos.server.quiet import quiet_client_faults
+from lmos.server.quiet import quiet_uvicorn
 
 __all__ = ["PortInUse", "listen", "serving"]
 
 SHUTDOWN_SECONDS = 5
+FAREWELL_SECONDS = 2
 
 
 class PortInUse(Exception):
@@ -53,13 +54,18 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, sock: socket.socket, *, shutdown_seconds: int = SHUTDOWN_SECONDS
+    app: ASGIApp,
+    sock: socket.socket,
+    *,
+    shutdown_seconds: int = SHUTDOWN_SECONDS,
+    give_up: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[None]:
     """Serve `app` on `sock` for the body of the context; at its end open requests get `shutdown_seconds` to finish.
 
+    Then `give_up` ends the work behind them, so that they can still be answered; those that remain are cancelled.
     Signals are the caller's. Offers to upgrade to HTTP/2 (h2c), as JVM clients send them, are ignored.
     """
-    quiet_client_faults()
+    quiet_uvicorn()
     config = uvicorn.Config(
         app,
         http=HttpProtocol,
@@ -68,7 +74,7 @@ async def serving(
         lifespan="off",
         ws_ping_interval=20.0,
         server_header=False,
-        timeout_graceful_shutdown=shutdown_seconds,
+        timeout_graceful_shutdown=shutdown_seconds if give_up is None else shutdown_seconds + FAREWELL_SECONDS,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve([sock]), name="http server")
@@ -77,4 +83,7 @@ async def serving(
         yield
     finally:
         server.should_exit = True
+        if give_up is not None:
+            await asyncio.wait({task}, timeout=shutdown_seconds)
+            await give_up()
         await task
