@@ -12,15 +12,13 @@ import json
 import os
 import re
 import shlex
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -28,6 +26,7 @@ import yaml
 
 from lmos.cli.main import main
 from lmos.resources.loader import ManifestError, load
+from lmos.testing import LmosProcess
 from tests.docs.pages import ROOT, Fence
 
 __all__ = ["NOT_RUN", "Sandbox", "commands_of"]
@@ -38,7 +37,8 @@ NOT_RUN = {
 }
 """Commands that a page may show and that are not run, each with the reason. A pipe into one runs up to it."""
 
-_READY_SECONDS = 60
+_PYTEST_SECONDS = 60
+_GREETED = re.compile(r"^ +(lmos chat|try)\b|There is no channel", re.MULTILINE)
 _PORTS = {"up": 8080, "agent": 8090}
 _MAKE_TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
@@ -87,7 +87,7 @@ class Sandbox:
     names: dict[str, Any] = field(default_factory=lambda: {"__name__": "__page__"})
     exit_code: int = 0
     _environment: dict[str, str] = field(default_factory=dict[str, str])
-    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict[str, "subprocess.Popen[bytes]"])
+    _running: dict[str, LmosProcess] = field(default_factory=dict[str, LmosProcess])
     _ports: dict[int, int] = field(default_factory=dict[int, int])
 
     def __enter__(self) -> Sandbox:
@@ -213,7 +213,7 @@ class Sandbox:
             capture_output=True,
             text=True,
             check=False,
-            timeout=_READY_SECONDS,
+            timeout=_PYTEST_SECONDS,
         )
         assert done.returncode == 0, f"{fence.place}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -222,30 +222,23 @@ class Sandbox:
         """Start a command that stays, and give what it prints until it is ready."""
         if kind in self._running:
             self._stop(kind)
-        port = _free_port()
+        settings = {name: value for name, value in os.environ.items() if name.startswith("LMOS_")}
+        settings.pop("LMOS_PORT", None)
+        process = LmosProcess(*words[1:], "--port", "0", folder=self.folder, name=kind, settings=settings)
+        self._running[kind] = process
+        port = urlsplit(process.ready()).port
+        assert port is not None
+        # The greeting comes after readiness and ends with a line to try.
+        process.until(lambda: _GREETED.search(process.out) is not None, "greeting")
         self._ports[_PORTS[kind]] = port
-        printed, log = self._files(kind)
-        with printed.open("w") as stdout, log.open("w") as stderr:
-            command = [sys.executable, "-m", "lmos.cli.main", *words[1:], "--port", str(port)]
-            process = self._running[kind] = subprocess.Popen(command, stdout=stdout, stderr=stderr)
-        until = time.monotonic() + _READY_SECONDS
-        while not _is_ready(port, said := printed.read_text()):
-            assert process.poll() is None, f"{shlex.join(words)}: {said}{log.read_text()}"
-            assert time.monotonic() < until, f"{shlex.join(words)} is not ready: {said}"
-            time.sleep(0.05)
         if kind == "up":
             self._environment["LMOS_PORT"] = str(port)
-        return said
+        return process.out
 
     def _stop(self, kind: str) -> None:
         process = self._running.pop(kind)
-        process.send_signal(signal.SIGINT)
-        process.wait(_READY_SECONDS)
-        log = self._files(kind)[1].read_text()
-        assert "Traceback" not in log, log
-
-    def _files(self, kind: str) -> tuple[Path, Path]:
-        return self.folder / f".{kind}.out", self.folder / f".{kind}.log"
+        assert process.stop() == 0, process.last_lines()
+        assert "Traceback" not in process.err, process.err
 
     @contextlib.contextmanager
     def _here(self, environment: Mapping[str, str] | None = None) -> Generator[None]:
@@ -271,19 +264,6 @@ class Sandbox:
         for shown, real in self._ports.items():
             text = re.sub(rf":{real}\b", f":{shown}", text)
         return text
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def _is_ready(port: int, said: str) -> bool:
-    """Ready, and all of the greeting printed: it comes after readiness, and ends with a line to try."""
-    if not re.search(r"^ +(lmos chat|try)\b|There is no channel", said, re.MULTILINE):
-        return False
-    return httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
 
 
 def _comparable(text: str) -> str:
