@@ -50,7 +50,9 @@ SLIPS: dict[str, tuple[dict[str, Any], str]] = {
     "name with capitals": ({"name": "Billing Agent"}, "write e.g. 'billing-agent'"),
     "name too long": ({"name": "a" * 64}, "must be a DNS label"),
     "name that is no text": ({"name": None}, "must be a DNS label"),
-    "version": ({"version": "1"}, "Agent 'a': version='1' is not a semantic version; write three numbers"),
+    "version": ({"version": "1"}, "Agent 'a': version='1' is incomplete; write all three numbers: '1.0.0'"),
+    "version with a leading zero": ({"version": "1.0.0-01"}, "has a number with a leading zero"),
+    "version that is no text": ({"version": 1.0}, "version=1.0 is not a text"),
     "channels as text": ({"channels": "web"}, r"channels='web' must be a list; write \['web'\]"),
     "empty tenant": ({"tenants": [""]}, r"tenants\[0\]='' must be a non-empty text"),
     "capability as text": ({"capabilities": ["x"]}, r"capabilities\[0\]='x' is not a Capability"),
@@ -161,3 +163,9 @@ def test_the_capabilities_document_says_the_same_as_the_resource() -> None:
         "supportedChannels": spec["supportedChannels"],
         "capabilities": spec["providedCapabilities"],
     }
+
+
+def test_what_a_resource_cannot_hold_is_told_with_agent_and_field() -> None:
+    agent = Agent(name="a", description="x" * 16385)
+    with pytest.raises(DefinitionError, match="Agent 'a': description: String should have at most 16384 characters"):
+        to_resource(agent, namespace="default", endpoint=Endpoint(protocol="local"))

@@ -10,6 +10,10 @@ import pytest
 
 from lmos.agents.errors import LoadError
 from lmos.agents.loading import load_agents
+from lmos.agents.manifest import to_resource
+from lmos.resources.agent import Agent as AgentResource
+from lmos.resources.agent import Endpoint
+from lmos.resources.loader import ManifestError, load
 
 BILLING = 'from lmos import Agent\n\nagent = Agent(name="billing")\n'
 
@@ -109,3 +113,21 @@ def test_two_files_with_one_agents_name_are_told_with_both_files(tmp_path: Path)
 def test_a_path_without_agent_files_is_told(tmp_path: Path, path: str, message: str) -> None:
     with pytest.raises(LoadError, match=message):
         load_agents(tmp_path / path)
+
+
+def test_a_broken_agent_file_is_told_among_the_problems_of_other_manifests(tmp_path: Path) -> None:
+    write(tmp_path, a_agent="x = 1\ny = x / 0\n")
+    (tmp_path / "b.yaml").write_text("{")
+    with pytest.raises(ManifestError) as caught:
+        load([tmp_path], python_agents=_resources)
+    first, second = caught.value.problems
+    assert (str(first.place), first.message) == (
+        f"{tmp_path / 'a.agent.py'}:2",
+        "ZeroDivisionError: division by zero",
+    )
+    assert second.place is not None
+    assert second.place.file == str(tmp_path / "b.yaml")
+
+
+def _resources(path: Path) -> list[AgentResource]:
+    return [to_resource(agent, namespace="default", endpoint=Endpoint(protocol="local")) for agent in load_agents(path)]

@@ -238,6 +238,15 @@ def test_what_the_callback_finds_wrong_joins_the_other_problems(tmp_path: Path) 
     assert [problem.message.split(":")[0] for problem in caught.value.problems] == ["no agent in it", "this is no YAML"]
 
 
+def test_an_error_of_the_callback_itself_is_no_fault_of_the_path(tmp_path: Path) -> None:
+    def broken(path: Path) -> list[Agent]:
+        raise ValueError("a bug")
+
+    (tmp_path / "a.agent.py").touch()
+    with pytest.raises(ValueError, match=r"^a bug$"):
+        load([tmp_path], python_agents=broken)
+
+
 # -- mistakes -------------------------------------------------------------------------------------------------------
 
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from lmos.agents.errors import DefinitionError
+from lmos.resources.versions import BadVersion, parse_version
 
 __all__ = ["Capability", "check_version"]
 
-# https://semver.org: three numbers, then optional pre-release and build.
-_SEMVER: Final = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _EXAMPLES_LIMIT: Final = 1000
 
 
 def check_version(where: str, version: object) -> None:
     """Raise `DefinitionError` unless `version` is a semantic version; `where` names the field."""
-    if not isinstance(version, str) or not _SEMVER.fullmatch(version):
-        raise DefinitionError(f"{where}={version!r} is not a semantic version; write three numbers, e.g. '1.0.0'")
+    if not isinstance(version, str):
+        raise DefinitionError(f"{where}={version!r} is not a text; write three numbers, as in '1.0.0'")
+    try:
+        parse_version(version)
+    except BadVersion as error:
+        raise DefinitionError(f"{where}={version!r} {error.reason}; {error.fix}") from None
 
 
 @dataclass(frozen=True, init=False)

@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 
 from lmos.agents.agent import Agent
 from lmos.agents.errors import LoadError
+from lmos.resources.validation import Place
 
 __all__ = ["SUFFIX", "agent_files", "load_agents"]
 
@@ -43,14 +44,14 @@ def load_agents(path: Path) -> list[Agent]:
     files = agent_files(path)
     if not files:
         wanted = f"no file *{SUFFIX} in it" if path.is_dir() else "no such file or folder"
-        raise LoadError(f"{path}: {wanted}; `lmos agent new` writes an example")
+        raise LoadError(Place(str(path)), wanted, "`lmos agent new` writes an example")
     found: dict[str, tuple[Path, Agent]] = {}
     with _lock, _importing(files[0].parent.resolve()):
         for file in files:
             for agent in _agents_of(file):
                 if agent.name in found:
-                    where = found[agent.name][0]
-                    raise LoadError(f"{file}: agent {agent.name!r} is defined in {where} already; rename one of them")
+                    message = f"agent {agent.name!r} is defined in {found[agent.name][0]} already"
+                    raise LoadError(Place(str(file)), message, "rename one of them")
                 found[agent.name] = (file, agent)
     return [agent for _, agent in found.values()]
 
@@ -83,10 +84,10 @@ def _agents_of(file: Path) -> list[Agent]:
     found: dict[str, Agent] = {}
     for agent in _defined(module):
         if agent.name in found and found[agent.name] is not agent:
-            raise LoadError(f"{file}: two agents are named {agent.name!r}; rename one of them")
+            raise LoadError(Place(str(file)), f"two agents are named {agent.name!r}", "rename one of them")
         found[agent.name] = agent
     if not found:
-        raise LoadError(f"{file}: defines no agent; write `agent = Agent(name=...)` at its top level")
+        raise LoadError(Place(str(file)), "defines no agent", "write `agent = Agent(name=...)` at its top level")
     return list(found.values())
 
 
@@ -109,20 +110,18 @@ def _run(file: Path) -> ModuleType:
     try:
         exec(compile(file.read_bytes(), str(file), "exec"), vars(module))  # noqa: S102 - running it is the purpose
     except SyntaxError as error:
-        raise LoadError(f"{error.filename}:{error.lineno}: syntax error: {error.msg}") from None
-    except OSError as error:
-        raise LoadError(_place(file, error)) from error
+        raise LoadError(Place(error.filename or str(file), error.lineno or 0), f"syntax error: {error.msg}") from None
     except Exception as error:
         # Border to the author's code: whatever it raises is told with the line of theirs that raised it.
-        raise LoadError(_place(file, error)) from error
+        raise LoadError(_place(file, error), f"{type(error).__name__}: {error}") from error
     return module
 
 
-def _place(file: Path, error: BaseException) -> str:
-    """`file:line: error`, the line being the innermost one in the agent's folder."""
-    lines = [
-        f"{frame.filename}:{frame.lineno}"
+def _place(file: Path, error: BaseException) -> Place:
+    """The innermost line in the agent's folder."""
+    places = [
+        Place(frame.filename, frame.lineno or 0)
         for frame in traceback.extract_tb(cast("Any", error.__traceback__))
         if Path(frame.filename).resolve().parent == file.resolve().parent
     ]
-    return f"{lines[-1] if lines else file}: {type(error).__name__}: {error}"
+    return places[-1] if places else Place(str(file))

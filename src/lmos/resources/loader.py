@@ -37,7 +37,7 @@ _STDIN = "-"
 _KINDS = {kind.kind: kind for kind in KINDS}
 
 PythonAgents = Callable[[Path], list[Agent]]
-"""The agents that a `*.agent.py` file defines, as resources. It may raise `ManifestError`."""
+"""The agents that a `*.agent.py` file defines, as resources. What is wrong with it comes as `ManifestError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +116,16 @@ class _Loading:
             if resolved in self._read:
                 return
             self._read.add(resolved)
-            if path.name.endswith(_PYTHON):
-                self._python(path)
-                return
-            with path.open("rb") as file:
-                content = _read(file)
+            content = None if path.name.endswith(_PYTHON) else _content(path)
         except (OSError, ValueError) as error:
             # ValueError: a path with a null character.
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self._fail(Place(str(path)), f"cannot be read: {reason}", "check the path and its permissions")
             return
-        self.text(str(path), content)
+        if content is None:
+            self._python(path)
+        else:
+            self.text(str(path), content)
 
     def _python(self, path: Path) -> None:
         if self.python_agents is None:
@@ -218,6 +217,11 @@ class _Loading:
 
     def _fail(self, place: Place, message: str, fix: str) -> None:
         self.problems.append(Problem((), None, message, fix, place=place))
+
+
+def _content(path: Path) -> bytes | str:
+    with path.open("rb") as file:
+        return _read(file)
 
 
 def _read(file: IO[bytes] | IO[str]) -> bytes | str:
