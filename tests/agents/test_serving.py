@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 
 import httpx2
 import pytest
@@ -60,6 +62,17 @@ async def test_replaced_agents_are_gone_for_new_turns_and_finish_running_ones() 
     with pytest.raises(AgentFailed):
         await answers(agents, "first")
     assert isinstance([event async for event in running][-1], Answer)
+
+
+async def test_nothing_is_kept_of_a_replaced_agent() -> None:
+    gone = Agent(name="gone", tools=[hello])
+    agents = LocalAgents(ScriptedModel(["Hello"]), [gone])
+    assert await answers(agents, "gone") == "Hello"
+    agents.replace([FIRST])
+    kept = weakref.ref(gone)
+    del gone
+    gc.collect()
+    assert kept() is None
 
 
 async def test_two_agents_of_one_name_are_refused_and_nothing_changes() -> None:

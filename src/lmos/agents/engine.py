@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
-from weakref import WeakKeyDictionary
 
 from pydantic_ai import Agent as NativeAgent
 from pydantic_ai import RunContext
@@ -76,8 +75,8 @@ class Engine:
         self._limits = UsageLimits(request_limit=tool_rounds)
         self._tool_rounds = tool_rounds
         self._executor = ThreadPoolExecutor(tool_threads, thread_name_prefix="lmos-tool")
-        # Both are costly to build, so they are kept: by agent (which a reload replaces) and by model name.
-        self._agents: WeakKeyDictionary[Agent, NativeAgent[_Run, str]] = WeakKeyDictionary()
+        # Both are costly to build, so they are kept: by agent, until `retain` drops it, and by model name.
+        self._agents: dict[Agent, NativeAgent[_Run, str]] = {}
         self._models: dict[str | None, Native] = {}
         self._owns_models = callable(models)
         self._closing: list[Callable[[], Awaitable[None]]] = []
@@ -98,6 +97,11 @@ class Engine:
         self._executor.shutdown(wait=False, cancel_futures=True)
         for close in self._closing:
             await close()
+
+    def retain(self, agents: Collection[Agent]) -> None:
+        """Forget what was built for other agents. Turns of theirs that run are not disturbed."""
+        # Weak keys would not do: a tool's function holds its module, and that the agent.
+        self._agents = {agent: found for agent, found in self._agents.items() if agent in agents}
 
     async def ask(self, agent: Agent, request: AgentRequest) -> AsyncGenerator[AgentEvent, None]:
         """Deltas, tool calls and results, intermediate messages as they happen, then exactly one `Answer`.
@@ -130,7 +134,8 @@ class Engine:
         query, history = _transcript(agent, request)
         try:
             model = self._model(agent.model)
-            result = await self._native(agent).run(
+            # Its result is the last response's text; the answer is all that was shown.
+            await self._native(agent).run(
                 query,
                 message_history=history,
                 model=model.model,
@@ -151,10 +156,9 @@ class Engine:
             raise AgentFailed(f"agent {agent.name!r}: {told}") from error
         except AgentFailed:
             raise
-        except Exception as error:
+        except Exception as error:  # border: whatever else a model or its client raises ends this turn alone
             _log.exception(names.EVENT_AGENT_CRASHED, agent=agent.name)
             raise AgentFailed(f"agent {agent.name!r} crashed: {type(error).__name__}: {error}") from error
-        del result  # its text is the last response's; the answer is all that was shown
         return Answer(Message(role="assistant", content=run.text, turn_id=request.turn_id))
 
     def _model(self, name: str | None) -> Native:

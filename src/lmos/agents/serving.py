@@ -57,7 +57,7 @@ class LocalAgents:
             twice = sorted({a.name for a in agents if sum(b.name == a.name for b in agents) > 1})
             raise ValueError(f"two agents are named {', '.join(twice)}; rename one of them")
         if by_name:
-            self._loaded()
+            self._loaded().retain(agents)
         self._agents = by_name
 
     async def ask(self, agent_name: str | None, request: AgentRequest) -> AsyncGenerator[AgentEvent, None]:

@@ -103,7 +103,7 @@ class Tool(Generic[P, R]):
                     result = await result
         except ToolError:
             raise
-        except Exception as error:
+        except Exception as error:  # border to the author's code: the model reads what went wrong
             raise ToolError(f"{type(error).__name__}: {error}") from error
         return _text(result, self.name)
 
