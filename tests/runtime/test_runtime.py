@@ -316,4 +316,4 @@ async def test_closing_the_runtime_records_the_end_of_running_turns(tmp_path: Pa
         last = (await running)[-1]
 
     assert isinstance(last, TurnFailed)
-    assert last.code == "TURN_CANCELLED"
+    assert (last.code, last.message) == ("INTERNAL_SERVER_ERROR", "the platform is stopping; post the turn again")
