@@ -8,13 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 from graphql import GraphQLSchema, build_schema, print_schema
-from starlette.applications import Starlette
 
-from lmos.protocols.arc.capabilities import CapabilitiesDocument
 from lmos.protocols.arc.client import FULL_QUERY
-from lmos.protocols.arc.server import arc_routes
-from lmos.testing import serving
-from tests.protocols.arc.parts import DATA, EchoService, ScriptedService, arc_server, wire_request
+from tests.protocols.arc.parts import DATA, ScriptedService, arc_server, wire_request
 
 pytestmark = pytest.mark.anyio
 
@@ -81,10 +77,10 @@ async def test_a_bad_query_is_answered_with_errors(query: str, message: str) -> 
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
-        pytest.param(b"", 400, "body is not JSON", id="empty"),
-        pytest.param(b'{"query": "\xff"}', 400, "body is not JSON", id="invalid UTF-8"),
-        pytest.param(b"[" * 5_000 + b"]" * 5_000, 400, "body is not JSON", id="deeply nested"),
-        pytest.param(b"[]", 400, "body is not an object", id="a batch"),
+        pytest.param(b"", 400, "the request is not JSON", id="empty"),
+        pytest.param(b'{"query": "\xff"}', 400, "the request is not JSON", id="invalid UTF-8"),
+        pytest.param(b"[" * 5_000 + b"]" * 5_000, 400, "the request is not JSON", id="deeply nested"),
+        pytest.param(b"[]", 400, "the request is not an object", id="a batch"),
         pytest.param(b'{"query": 1}', 400, "query is 1, not a text", id="query of another type"),
         pytest.param(b'{"query": "{x}", "variables": []}', 400, "variables is not", id="variables of another type"),
         pytest.param(b'{"query": "{x}", "operationName": 1}', 400, "operationName is not", id="name of another type"),
@@ -100,16 +96,3 @@ async def test_a_bad_body_is_a_clear_4xx(url: str, body: bytes, status: int, mes
 async def test_the_schema_can_be_introspected(url: str) -> None:
     _, body = await post(url, json={"query": "{ __schema { subscriptionType { fields { name } } } }"})
     assert body["data"]["__schema"]["subscriptionType"]["fields"] == [{"name": "agent"}]
-
-
-async def test_capabilities_are_served_as_they_are_now() -> None:
-    document = CapabilitiesDocument(
-        id="a", description="", supported_tenants=[], supported_channels=["web"], capabilities=[]
-    )
-    current = [document]
-    routes = arc_routes(EchoService(), capabilities=lambda: current[0])
-    async with serving(Starlette(routes=routes)) as url, aiohttp.ClientSession() as session:
-        current[0] = document.model_copy(update={"description": "new"})
-        async with session.get(f"{url}/.well-known/capabilities.json") as response:
-            assert response.content_type == "application/json"
-            assert (await response.json())["description"] == "new"

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol, Self, cast
 
 from graphql import (
     DocumentNode,
@@ -39,7 +39,7 @@ from lmos.protocols.arc.types import from_wire
 from lmos.telemetry import names
 from lmos.telemetry.logs import logger
 
-__all__ = ["ArcExecutor", "ArcService", "Operation", "OperationFailed", "arc_schema", "arc_sdl"]
+__all__ = ["ArcExecutor", "ArcService", "BadOperation", "Operation", "OperationFailed", "arc_schema", "arc_sdl"]
 
 # A query of ARC's clients has 60 tokens and 400 characters; graphiql's introspection 200 and 2,000.
 MAX_QUERY_CHARS: Final = 16_384
@@ -68,6 +68,10 @@ class ArcService(Protocol):
         ...
 
 
+class BadOperation(ValueError):
+    """A request is no GraphQL operation; the message names the member."""
+
+
 class OperationFailed(Exception):
     """An operation ended in errors: `errors` is GraphQL's list, each with `message`."""
 
@@ -84,6 +88,21 @@ class Operation:
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
     subset: str | None = None
+
+    @classmethod
+    def of(cls, request: object, subset: str | None) -> Self:
+        """The operation in a request's JSON value. Raises `BadOperation`."""
+        if not isinstance(request, dict):
+            raise BadOperation('the request is not an object; send {"query": "..."}')
+        members = cast("dict[str, Any]", request)
+        query, variables, name = members.get("query"), members.get("variables"), members.get("operationName")
+        if not isinstance(query, str):
+            raise BadOperation(f"query is {query!r:.40}, not a text")
+        if not isinstance(variables, dict | None):
+            raise BadOperation("variables is not an object")
+        if not isinstance(name, str | None):
+            raise BadOperation("operationName is not a text")
+        return cls(query, cast("dict[str, Any] | None", variables), name, subset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The ARC surface of an agent server, as Starlette routes: `/graphql`, `/sdl`, `/subscriptions`, and its capabilities.
+"""The ARC surface of an agent server, as Starlette routes: `/graphql`, `/sdl`, `/subscriptions`.
 
 `agents` mounts it in front of local agents, `server` in front of the whole runtime. It knows HTTP and WebSockets; the
 agents are behind `ArcService`. ARC's `tool` query and mutation and its `events` subscription are not served: they are
@@ -7,8 +7,7 @@ switched off in ARC's default too, and show every user's data to anyone who asks
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from starlette.requests import Request
@@ -17,8 +16,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from lmos.clock import Clock, SystemClock
-from lmos.protocols.arc.capabilities import CAPABILITIES_PATH, CapabilitiesDocument
-from lmos.protocols.arc.execution import ArcExecutor, ArcService, Operation, OperationFailed, arc_sdl
+from lmos.protocols.arc.execution import ArcExecutor, ArcService, BadOperation, Operation, OperationFailed, arc_sdl
 from lmos.protocols.arc.frames import SUBPROTOCOL
 from lmos.protocols.arc.subscriptions import Connection, Limits
 from lmos.telemetry import names
@@ -29,30 +27,25 @@ __all__ = ["ArcService", "Limits", "arc_routes"]
 _log = logger("protocols.arc")
 
 
-class _BadBody(ValueError):
-    """The body of `POST /graphql` is no GraphQL request; `status` is the HTTP status to answer."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
+class _TooLarge(Exception):
+    """The body of `POST /graphql` is larger than is read."""
 
 
-def arc_routes(
-    service: ArcService,
-    *,
-    limits: Limits | None = None,
-    capabilities: Callable[[], CapabilitiesDocument] | None = None,
-    clock: Clock | None = None,
-) -> list[BaseRoute]:
-    """Routes that serve `service`; with `capabilities`, its document too (asked at each request, so it may change)."""
+def arc_routes(service: ArcService, *, limits: Limits | None = None, clock: Clock | None = None) -> list[BaseRoute]:
+    """Routes that serve `service`."""
     allowed = limits or Limits()
     executor = ArcExecutor(service, clock or SystemClock())
 
     async def graphql(request: Request) -> Response:
         try:
-            operation = _operation(await _body(request, allowed.frame_bytes), request.headers.get("x-subset"))
-        except _BadBody as error:
-            return _json({"errors": [{"message": str(error)}]}, error.status)
+            body = await _body(request, allowed.frame_bytes)
+            operation = Operation.of(orjson.loads(body), request.headers.get("x-subset"))
+        except _TooLarge as error:
+            return _json({"errors": [{"message": str(error)}]}, 413)
+        except orjson.JSONDecodeError as error:
+            return _json({"errors": [{"message": f"the request is not JSON: {error}"}]}, 400)
+        except BadOperation as error:
+            return _json({"errors": [{"message": str(error)}]}, 400)
         try:
             return _json({"data": executor.execute(operation)})
         except OperationFailed as failure:
@@ -74,19 +67,11 @@ def arc_routes(
         await socket.accept(subprotocol=SUBPROTOCOL if offered else None)
         await Connection(socket, executor, allowed).serve()
 
-    routes: list[BaseRoute] = [
+    return [
         Route("/graphql", graphql, methods=["POST"]),
         Route("/sdl", sdl, methods=["GET"]),
         WebSocketRoute("/subscriptions", subscriptions),
     ]
-    if capabilities is not None:
-        document = capabilities
-
-        async def well_known(_request: Request) -> Response:
-            return Response(document().to_json(), media_type="application/json")
-
-        routes.append(Route(CAPABILITIES_PATH, well_known, methods=["GET"]))
-    return routes
 
 
 async def _body(request: Request, limit: int) -> bytes:
@@ -94,26 +79,8 @@ async def _body(request: Request, limit: int) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
-            raise _BadBody(f"body is larger than {limit} bytes", 413)
+            raise _TooLarge(f"the request is larger than {limit} bytes")
     return bytes(body)
-
-
-def _operation(body: bytes, subset: str | None) -> Operation:
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise _BadBody(f"body is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise _BadBody('body is not an object; send {"query": "..."}')
-    members = cast("dict[str, Any]", value)
-    query, variables, name = members.get("query"), members.get("variables"), members.get("operationName")
-    if not isinstance(query, str):
-        raise _BadBody(f"query is {query!r:.40}, not a text")
-    if not isinstance(variables, dict | None):
-        raise _BadBody("variables is not an object")
-    if not isinstance(name, str | None):
-        raise _BadBody("operationName is not a text")
-    return Operation(query, cast("dict[str, Any] | None", variables), name, subset)
 
 
 def _json(value: dict[str, Any], status: int = 200) -> Response:

@@ -18,7 +18,7 @@ from opentelemetry import propagate
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lmos.protocols.arc import frames
-from lmos.protocols.arc.execution import ArcExecutor, Operation, OperationFailed
+from lmos.protocols.arc.execution import ArcExecutor, BadOperation, Operation, OperationFailed
 from lmos.telemetry import names
 from lmos.telemetry.logs import logger
 
@@ -210,18 +210,12 @@ def _id_of(frame: dict[str, Any]) -> str:
 def _operation_of(frame: dict[str, Any], subset: str | None) -> tuple[Operation, Mapping[str, str]]:
     """The operation of a `subscribe` frame, and its `extensions`."""
     payload = frame.get("payload")
-    if not isinstance(payload, dict):
-        raise _Violation(frames.BAD_FRAME, "subscribe: payload is not an object")
-    members = cast("dict[str, Any]", payload)
-    query, variables, name = members.get("query"), members.get("variables"), members.get("operationName")
-    extensions = members.get("extensions")
-    if not isinstance(query, str):
-        raise _Violation(frames.BAD_FRAME, "subscribe: payload.query is not a text")
-    if not isinstance(variables, dict | None):
-        raise _Violation(frames.BAD_FRAME, "subscribe: payload.variables is not an object")
-    if not isinstance(name, str | None):
-        raise _Violation(frames.BAD_FRAME, "subscribe: payload.operationName is not a text")
+    try:
+        operation = Operation.of(payload, subset)
+    except BadOperation as error:
+        raise _Violation(frames.BAD_FRAME, f"subscribe: {error}") from None
+    extensions = cast("dict[str, Any]", payload).get("extensions")
     if not isinstance(extensions, dict | None):
-        raise _Violation(frames.BAD_FRAME, "subscribe: payload.extensions is not an object")
-    texts = {key: value for key, value in cast("dict[str, Any]", extensions or {}).items() if isinstance(value, str)}
-    return Operation(query, cast("dict[str, Any] | None", variables), name, subset), texts
+        raise _Violation(frames.BAD_FRAME, "subscribe: extensions is not an object")
+    members = cast("dict[str, Any]", extensions or {})
+    return operation, {key: value for key, value in members.items() if isinstance(value, str)}
