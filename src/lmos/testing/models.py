@@ -22,7 +22,7 @@ from lmos.models.base import (
     ToolSpec,
 )
 
-__all__ = ["Asked", "Calls", "Reply", "ScriptedModel"]
+__all__ = ["Asked", "Calls", "Reply", "ScriptedModel", "streamed"]
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _events(answer: str | Calls | Exception, number: int) -> list[ModelEvent]:
     if isinstance(answer, Exception):
         raise answer
     text = answer.text if isinstance(answer, Calls) else answer
-    events: list[ModelEvent] = [ModelDelta(piece) for piece in _words(text)]
+    events: list[ModelEvent] = [ModelDelta(piece) for piece in streamed(text)]
     if isinstance(answer, Calls):
         events += [
             ModelToolCall(f"call-{number}-{position}", name, arguments)
@@ -140,7 +140,7 @@ def _events(answer: str | Calls | Exception, number: int) -> list[ModelEvent]:
     return [*events, ModelUsage(output_tokens=len(text.split()))]
 
 
-def _words(text: str) -> list[str]:
+def streamed(text: str) -> list[str]:
     """Pieces that concatenate to `text`, each ending after a space."""
     pieces = text.split(" ")
     return [piece + " " for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])

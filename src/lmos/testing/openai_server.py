@@ -27,7 +27,7 @@ from starlette.routing import Route
 from lmos.encoders.base import Encoder, Vectors
 from lmos.testing.faults import Garbage, HttpError
 from lmos.testing.loopback import serving
-from lmos.testing.models import Calls
+from lmos.testing.models import Calls, streamed
 
 __all__ = ["FakeOpenAI", "Recorded", "Slow"]
 
@@ -188,7 +188,7 @@ async def _chunks(answer: str | Calls, number: int, body: Mapping[str, Any]) -> 
     """The answer as server-sent events: text word by word, each tool call in two pieces, usage, `[DONE]`."""
     text, calls = _parts(answer, number)
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
-    deltas += [{"content": piece} for piece in _split(text)]
+    deltas += [{"content": piece} for piece in streamed(text)]
     for index, call in enumerate(calls):
         arguments = call["function"]["arguments"]
         half = len(arguments) // 2
@@ -207,11 +207,6 @@ async def _chunks(answer: str | Calls, number: int, body: Mapping[str, Any]) -> 
     yield _event({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
     yield _event({**head, "choices": [], "usage": _usage(text, body)})
     yield "data: [DONE]\n\n"
-
-
-def _split(text: str) -> list[str]:
-    words = text.split(" ")
-    return [word + " " for word in words[:-1]] + ([words[-1]] if words[-1] else [])
 
 
 def _event(data: Mapping[str, Any]) -> str:
