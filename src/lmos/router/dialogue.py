@@ -58,23 +58,23 @@ CLEAR_MARGIN = 0.9
 
 # The gate's weights, in the order of `Cues`.
 WEIGHTS = (
-    0.2416,  # log_ratio
-    2.1866,  # other
-    0.8589,  # current
-    0.4225,  # other_similarity
-    -0.6899,  # current_similarity
-    0.1793,  # scope
-    1.9235,  # length
-    0.0460,  # short
-    -0.3648,  # answers
-    -0.2294,  # reply
-    -0.5875,  # points_back
-    -0.2909,  # opens_follow_up
-    0.5214,  # asks
-    0.1611,  # new_request
-    -1.5777,  # empty
+    0.3671,  # log_ratio
+    2.3484,  # other
+    1.5257,  # current
+    0.3251,  # other_similarity
+    -0.5504,  # current_similarity
+    0.1151,  # scope
+    1.9089,  # length
+    -0.0528,  # short
+    -0.2993,  # answers
+    -0.1338,  # reply
+    -0.6949,  # points_back
+    -0.5451,  # opens_follow_up
+    0.5723,  # asks
+    0.1512,  # new_request
+    -1.4054,  # empty
 )
-BIAS = -8.3751
+BIAS = -8.7462
 
 Probabilities = NDArray[np.float32]
 

@@ -22,7 +22,7 @@ from lmos.router.lesson import Lesson, learn, relearn
 
 __all__ = ["Learner"]
 
-MOST_ROSTERS = 64
+MOST_ROSTERS = 32
 MOST_DIGESTS = 1024
 
 # A roster resembles another when they share this much of all their capabilities.

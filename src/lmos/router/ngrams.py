@@ -19,12 +19,13 @@ CHUNK = 1 << 15
 class NgramModel:
     """Log-likelihood of each of C capabilities, from tf-idf weighted n-grams.
 
-    `vocabulary` (sorted ids), `idf` and `weights[vocabulary, C]` cover the n-grams seen in training.
+    `vocabulary` (sorted ids), `idf` and `weights[vocabulary, C]` cover the n-grams seen in training. Half
+    precision is enough for logarithms that are summed by the hundred, and a roster's table has millions of them.
     """
 
     vocabulary: NDArray[np.int64]
     idf: NDArray[np.float32]
-    weights: NDArray[np.float32]
+    weights: NDArray[np.float16]
 
     @classmethod
     def fit(cls, counts: SparseRows, labels: NDArray[np.int64], classes: int, smoothing: float = 0.05) -> NgramModel:
@@ -34,12 +35,14 @@ class NgramModel:
         frequency = np.bincount(columns, minlength=size)
         idf = (np.log((1 + len(counts)) / (1 + frequency)) + 1).astype(np.float32)
         values = _weigh(SparseRows(counts.starts, columns, counts.values), idf)
-        sums = np.bincount(columns * classes + labels[counts.rows], values, size * classes)
-        sums = sums.reshape(size, classes) / np.maximum(np.bincount(labels, minlength=classes), 1)
-        smooth = sums + smoothing * sums.sum(axis=1, keepdims=True) / classes + 1e-6
-        weights = np.log(smooth / smooth.sum(axis=0))
-        weights -= weights.mean(axis=1, keepdims=True)
-        return cls(vocabulary, idf, weights.astype(np.float32))
+        sums = np.bincount(columns * classes + labels[counts.rows], values, size * classes).astype(np.float32)
+        table = sums.reshape(size, classes)  # changed in place from here on: it is the largest array of all
+        table /= np.maximum(np.bincount(labels, minlength=classes), 1).astype(np.float32)
+        table += smoothing * table.sum(axis=1, keepdims=True) / classes + np.float32(1e-6)
+        table /= table.sum(axis=0)
+        np.log(table, out=table)
+        table -= table.mean(axis=1, keepdims=True)
+        return cls(vocabulary, idf, table.astype(np.float16))
 
     def scores(self, counts: SparseRows) -> NDArray[np.float32]:
         """`float32[len(counts), C]`, each row with mean 0."""
