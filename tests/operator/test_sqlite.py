@@ -80,6 +80,18 @@ async def test_own_writes_are_told_without_polling(store: SqliteStore, monkeypat
         assert (await watch).type == "added"
 
 
+async def test_a_watch_that_lags_behind_gets_every_change_in_order(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_PAGE", 2)
+    for number in range(5):
+        await store.apply(agent(f"a{number}"), field_manager="test")
+    watch = store.watch("Agent", ALL_NAMESPACES, "0")
+    told = [await anext(watch) for _ in range(5)]
+    assert [event.resource_version for event in told] == ["1", "2", "3", "4", "5"]
+    await watch.aclose()
+
+
 async def test_all_watches_share_one_poller_that_ends_with_the_last(store: SqliteStore) -> None:
     def pollers() -> int:
         return sum(task.get_name() == "store poller" for task in asyncio.all_tasks())
