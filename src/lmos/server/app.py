@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from lmos import __version__
+from lmos.conversation.events import event_adapter
 from lmos.operator.base import Store
 from lmos.runtime.runtime import Runtime
 from lmos.server.chat import chat_router
@@ -25,14 +28,40 @@ channels there are. Paths, bodies and error codes are those of the Eclipse LMOS 
 additions."""
 
 
+class _Rest(FastAPI):
+    """FastAPI, whose OpenAPI document tells what is really answered to a bad request: 400, in our error format."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            document = super().openapi()
+            for calls in document["paths"].values():
+                for call in calls.values():
+                    call["responses"].pop("422", None)
+            for unused in ("HTTPValidationError", "ValidationError"):
+                document["components"]["schemas"].pop(unused, None)
+        return super().openapi()
+
+
 def create_rest(runtime: Runtime, store: Store, *, namespace: str, resume_grace: float) -> FastAPI:
     """The REST API with its OpenAPI document (`/openapi.json`, `/docs`)."""
-    rest = FastAPI(title="LMOS runtime", version=__version__, description=_DESCRIPTION, redoc_url=None)
+    rest = _Rest(title="LMOS runtime", version=__version__, description=_DESCRIPTION, redoc_url=None)
     install_error_handlers(rest)
     rest.include_router(chat_router(runtime, resume_grace=resume_grace))
     rest.include_router(agents_router(runtime.routes))
     rest.include_router(channels_router(store, namespace))
+    describe = rest.openapi
+    rest.openapi = lambda: _with_events(describe())  # FastAPI's way to extend the document
     return rest
+
+
+def _with_events(document: dict[str, Any]) -> dict[str, Any]:
+    """Adds the events of a turn to the schemas: FastAPI knows only those of whole bodies."""
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    events = event_adapter.json_schema(ref_template="#/components/schemas/{model}")
+    for name, schema in events.pop("$defs").items():
+        schemas.setdefault(name, schema)
+    schemas["TurnEvent"] = events
+    return document
 
 
 def create_app(
