@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -142,6 +143,16 @@ async def test_a_synchronous_tool_runs_in_another_thread() -> None:
         return threading.current_thread() is threading.main_thread()
 
     assert await Tool(where).call({}, Turn(REQUEST)) == "false"
+
+
+async def test_a_synchronous_tool_sees_its_callers_context() -> None:
+    trace = ContextVar("trace", default="none")
+
+    def traced() -> str:
+        return trace.get()
+
+    trace.set("turn-1")
+    assert await Tool(traced).call({}, Turn(REQUEST)) == "turn-1"
 
 
 async def test_an_asynchronous_tool_is_awaited() -> None:
