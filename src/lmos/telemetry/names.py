@@ -27,7 +27,6 @@ ERROR_CODE: Final = "error.type"
 CONVERSATION_ID: Final = "gen_ai.conversation.id"
 OPERATION: Final = "gen_ai.operation.name"
 AGENT_NAME: Final = "gen_ai.agent.name"
-AGENT_VERSION: Final = "gen_ai.agent.version"
 
 # Metrics
 METRIC_TURNS: Final = "lmos_turns"
