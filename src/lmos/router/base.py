@@ -129,8 +129,8 @@ class Classifier(Protocol):
 class IndexEntry:
     """One example of one capability. `id` is unique within a collection.
 
-    The other fields are for those who share the index: what the agent and the capability are called elsewhere, where
-    the agent answers, what the capability does, and the encoder that made the vector.
+    The other fields are for those who share the index: the ids of agent and capability where they differ from the
+    names, where the agent answers, what the capability does, and the encoder that made the vector.
     """
 
     id: str
@@ -174,5 +174,9 @@ class Index(Protocol):
         ...
 
     async def entries(self, collection: str) -> list[IndexEntry]:
-        """All entries, by id."""
+        """All entries, by id. An unknown collection is empty."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what the index holds open."""
         ...

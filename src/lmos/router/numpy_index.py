@@ -9,6 +9,7 @@ import numpy as np
 
 from lmos.encoders.base import Vectors
 from lmos.router.base import IndexEntry, IndexHit
+from lmos.router.index_rows import other_size, unit_rows
 
 __all__ = ["NumpyIndex"]
 
@@ -28,19 +29,11 @@ class NumpyIndex:
 
     async def upsert(self, collection: str, entries: Sequence[IndexEntry], vectors: Vectors) -> None:
         """Raises `ValueError` when `vectors` does not fit `entries` or the collection's dimensions."""
-        if vectors.ndim != 2 or len(vectors) != len(entries):
-            raise ValueError(
-                f"{len(entries)} entries came with vectors of shape {vectors.shape}: give one row for each"
-            )
+        unit = unit_rows(entries, vectors)
         found = self._collections.setdefault(collection, _Collection())
         size = next((len(vector) for _, vector in found.rows.values()), vectors.shape[1])
         if size != vectors.shape[1]:
-            raise ValueError(
-                f"Collection {collection!r} holds vectors of {size} dimensions, not {vectors.shape[1]}: "
-                "use one encoder for a collection"
-            )
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+            raise other_size(collection, size, vectors.shape[1])
         found.rows.update({entry.id: (entry, row) for entry, row in zip(entries, unit, strict=True)})
         found.matrix = None
 
@@ -62,3 +55,10 @@ class NumpyIndex:
         scores = found.matrix @ (vector / norm if norm else vector)
         best = np.argsort(-scores, kind="stable")[:k]  # stable on ascending ids: ties come by id
         return [IndexHit(found.rows[found.ids[row]][0], float(scores[row])) for row in best]
+
+    async def entries(self, collection: str) -> list[IndexEntry]:
+        found = self._collections.get(collection)
+        return [] if found is None else [found.rows[entry_id][0] for entry_id in sorted(found.rows)]
+
+    async def aclose(self) -> None:
+        """Nothing is held open."""
