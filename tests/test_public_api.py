@@ -80,6 +80,8 @@ import builtins, importlib, io, json, os, socket, subprocess, sys
 tried = []
 
 def watch(event, arguments):
+    if event == "socket.bind" and arguments[1] == ("::1", 0):
+        return  # urllib3 asks so whether the machine has IPv6
     if event in ("socket.connect", "socket.bind", "socket.getaddrinfo", "subprocess.Popen", "os.mkdir", "os.remove"):
         tried.append([event, str(arguments)])
     elif event == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"):
