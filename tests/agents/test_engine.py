@@ -302,3 +302,19 @@ async def test_a_tool_error_with_the_authors_words_reaches_the_event() -> None:
 
     events = await run(Agent(name="a", tools=[broken]), ScriptedModel([Calls(("broken", {})), "Sorry."]))
     assert ToolResult("call-1-0", "broken", error="You have no bills yet.") in events
+
+
+class Closable(ScriptedModel):
+    """Tells whether it was closed."""
+
+    closed = False
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+async def test_an_engine_closes_the_models_that_were_made_for_it_and_no_other() -> None:
+    given, made = Closable(["Hello"]), Closable(["Hello"])
+    await run(BILLING, given)
+    await run(BILLING, lambda _: made)
+    assert (given.closed, made.closed) == (False, True)

@@ -59,7 +59,8 @@ def test_modules_beside_the_file_can_be_imported(tmp_path: Path) -> None:
     assert load_agents(tmp_path)
 
 
-def test_modules_beside_the_file_are_read_anew(tmp_path: Path) -> None:
+def test_modules_beside_the_file_are_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)  # whatever the environment says
     write(
         tmp_path, prices='name = "old"\n', a_agent="from lmos import Agent\nimport prices\na = Agent(name=prices.name)"
     )
