@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from typing import Any
 
 from fastapi import FastAPI
 from starlette.routing import BaseRoute

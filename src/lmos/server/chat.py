@@ -40,13 +40,34 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 _STREAM_CONTENT: dict[str, Any] = {
     "description": "The answer; with `Accept: text/event-stream`, the turn's events as they happen.",
-    "content": {_EVENT_STREAM: {"schema": {"type": "string"}}},
+    "content": {
+        _EVENT_STREAM: {
+            "itemSchema": {
+                "type": "object",
+                "required": ["event", "data"],
+                "properties": {
+                    "id": {"type": "string", "pattern": "^[0-9]+$", "description": "`seq` of the event."},
+                    "event": {"type": "string", "description": "`type` of the event, or `error`, which has no id."},
+                    "data": {
+                        "type": "string",
+                        "contentMediaType": "application/json",
+                        "contentSchema": {
+                            "anyOf": [
+                                {"$ref": "#/components/schemas/TurnEvent"},
+                                {"$ref": "#/components/schemas/ErrorBody"},
+                            ]
+                        },
+                    },
+                },
+            }
+        }
+    },
 }
 
 TenantId = Annotated[Identifier, Path(alias="tenantId")]
 ConversationId = Annotated[Identifier, Path(alias="conversationId")]
 LastEventId = Annotated[
-    int | None, Header(alias="Last-Event-ID", ge=-1, le=2**53, description="Show only events after this one.")
+    int, Header(alias="Last-Event-ID", ge=-1, le=2**53, description="Show only events after this one.")
 ]
 
 
@@ -67,7 +88,7 @@ def chat_router(runtime: Runtime, *, resume_grace: float) -> APIRouter:
         body: Conversation,
         turn: Annotated[Identifier, Header(alias="x-turn-id", description="Names the turn; posting it again is safe.")],
         subset: Annotated[Identifier | None, Header(alias="x-subset", description="Subset; `stable` if unset.")] = None,
-        last_event_id: LastEventId = None,
+        last_event_id: LastEventId = -1,
     ) -> Response:
         """Answers with the agent's message, or streams the turn's events when the client accepts `text/event-stream`.
 
@@ -76,8 +97,7 @@ def chat_router(runtime: Runtime, *, resume_grace: float) -> APIRouter:
         """
         question = body.to_turn(tenant, conversation, turn, subset)
         if _EVENT_STREAM in request.headers.get("accept", ""):
-            after = -1 if last_event_id is None else last_event_id
-            return await _stream(runtime.handle(question, after=after, grace=resume_grace))
+            return await _stream(runtime.handle(question, after=last_event_id, grace=resume_grace))
         return await _answer(request, runtime.handle(question))
 
     @router.get(
@@ -90,15 +110,14 @@ def chat_router(runtime: Runtime, *, resume_grace: float) -> APIRouter:
         tenant: TenantId,
         conversation: ConversationId,
         turn: Annotated[Identifier, Path(alias="turnId")],
-        last_event_id: LastEventId = None,
+        last_event_id: LastEventId = -1,
     ) -> Response:
         """The turn's events from the log, then live ones while it runs. Never starts or repeats a turn."""
         key = TurnKey(tenant, conversation, turn)
-        after = -1 if last_event_id is None else last_event_id
         if not await runtime.knows(key):
             body = ErrorBody(error_code="TURN_NOT_FOUND", message=f"conversation {conversation!r} has no turn {turn!r}")
             return JSONResponse(body.model_dump(by_alias=True), 404)
-        return await _stream(runtime.follow(key, after=after, grace=resume_grace))
+        return await _stream(runtime.follow(key, after=last_event_id, grace=resume_grace))
 
     return router
 
