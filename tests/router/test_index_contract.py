@@ -54,8 +54,6 @@ def rows(*values: tuple[float, ...]) -> Vectors:
 @pytest.fixture(params=VARIANTS)
 async def index(request: pytest.FixtureRequest) -> AsyncGenerator[Index]:
     index = VARIANTS[request.param](request)
-    for collection in ("acme-web-stable", "ties", "full"):
-        await index.remove(collection, [entry.id for entry in await index.entries(collection)])
     await index.upsert("acme-web-stable", [B, A, C], rows((0, 1, 0), (1, 0, 0), (0.6, 0.8, 0)))
     yield index
     await index.aclose()
@@ -133,6 +131,11 @@ async def test_nothing_to_add_or_remove_or_find_is_nothing(index: Index) -> None
     await index.remove("acme-web-stable", [])
     assert await index.search("acme-web-stable", rows((1, 0, 0))[0], 0) == []
     assert len(await index.entries("acme-web-stable")) == 3
+
+
+async def test_a_search_with_a_vector_of_another_encoder_is_refused(index: Index) -> None:
+    with pytest.raises(ValueError, match="holds vectors of 3 dimensions, not 2"):
+        await index.search("acme-web-stable", rows((1, 0))[0], 1)
 
 
 @given(st.lists(st.tuples(*[st.integers(-9, 9)] * 3).filter(any), min_size=1, max_size=30), st.integers(1, 8))

@@ -170,7 +170,10 @@ class Index(Protocol):
         ...
 
     async def search(self, collection: str, vector: Vectors, k: int) -> list[IndexHit]:
-        """The `k` nearest to `vector` (`float32[d]`), best first, ties by id. An unknown collection is empty."""
+        """The `k` nearest to `vector` (`float32[d]`), best first, ties by id. An unknown collection is empty.
+
+        Raises `ValueError` when the collection holds vectors of another length.
+        """
         ...
 
     async def entries(self, collection: str) -> list[IndexEntry]:

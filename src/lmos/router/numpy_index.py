@@ -51,6 +51,8 @@ class NumpyIndex:
         if found.matrix is None:
             found.ids = sorted(found.rows)
             found.matrix = np.stack([found.rows[entry_id][1] for entry_id in found.ids])
+        if len(vector) != found.matrix.shape[1]:
+            raise other_size(collection, found.matrix.shape[1], len(vector))
         norm = float(np.linalg.norm(vector))
         scores = found.matrix @ (vector / norm if norm else vector)
         best = np.argsort(-scores, kind="stable")[:k]  # stable on ascending ids: ties come by id

@@ -49,10 +49,8 @@ class PgVectorIndex:
         (unit,) = unit_rows([IndexEntry("", "", "", "")], vector[None, :])
         if k < 1:
             return []
-        return [
-            IndexHit(entry, score)
-            for entry, score in await self._run(lambda connection: sql.select_nearest(connection, collection, unit, k))
-        ]
+        found = await self._run(lambda connection: _nearest(connection, collection, unit, k))
+        return [IndexHit(entry, score) for entry, score in found]
 
     async def entries(self, collection: str) -> list[IndexEntry]:
         return await self._run(lambda connection: sql.select_entries(connection, collection))
@@ -76,6 +74,13 @@ class PgVectorIndex:
             where = self._engine.url.render_as_string(hide_password=True)
             cause = str(error.__cause__ or error).strip().splitlines()[0]
             raise IndexUnavailable(f"The index at {where} failed: {cause}") from error
+
+
+def _nearest(connection: sql.Connection, collection: str, unit: Vectors, k: int) -> list[tuple[IndexEntry, float]]:
+    size = sql.dimensions_of(connection, collection)
+    if size not in (None, len(unit)):
+        raise other_size(collection, size, len(unit))
+    return sql.select_nearest(connection, collection, unit, k)
 
 
 def _upsert(connection: sql.Connection, collection: str, entries: Sequence[IndexEntry], units: Vectors) -> None:

@@ -84,8 +84,11 @@ class QdrantIndex:
         if not norm:
             return [IndexHit(entry, 0.0) for entry in (await self.entries(collection))[:k]]
         with _faults(self._where):
-            if not await self._client.collection_exists(collection):
+            size = await self._size(collection)
+            if size is None:
                 return []
+            if size != len(vector):
+                raise other_size(collection, size, len(vector))
             hits = await self._nearest(collection, (vector / norm).tolist(), k)
         return sorted(hits, key=lambda hit: (-hit.score, hit.entry.id))[:k]
 
@@ -114,15 +117,22 @@ class QdrantIndex:
     async def aclose(self) -> None:
         await self._client.close()
 
+    async def _size(self, collection: str) -> int | None:
+        """Length of the vectors of a collection, `None` when there is none. Raises `IndexUnavailable`."""
+        if not await self._client.collection_exists(collection):
+            return None
+        vectors = (await self._client.get_collection(collection)).config.params.vectors
+        if not isinstance(vectors, models.VectorParams):
+            raise IndexUnavailable(f"Collection {collection!r} at {self._where} has named vectors: use one without")
+        return vectors.size
+
     async def _ensure(self, collection: str, size: int) -> None:
         """Create the collection, again when it is empty and of another size. Raises `ValueError` when it is not."""
-        if await self._client.collection_exists(collection):
-            info = await self._client.get_collection(collection)
-            vectors = info.config.params.vectors
-            known = vectors.size if isinstance(vectors, models.VectorParams) else size
-            if known == size:
-                return
-            if info.points_count:
+        known = await self._size(collection)
+        if known == size:
+            return
+        if known is not None:
+            if (await self._client.count(collection)).count:
                 raise other_size(collection, known, size)
             await self._client.delete_collection(collection)
         parameters = models.VectorParams(size=size, distance=models.Distance.COSINE)
