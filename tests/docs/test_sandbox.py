@@ -37,7 +37,7 @@ def test_what_does_not_work_as_shown_fails(tmp_path: Path, language: str, body: 
 
 
 def test_a_manifest_that_the_loader_refuses_fails_unless_it_is_shown_as_wrong(tmp_path: Path) -> None:
-    body = "apiVersion: lmos.eclipse/v1\nkind: Agent\nmetadata: {nmae: x}\n"
+    body = "apiVersion: lmos.eclipse/v1\nkind: Agent\nmetadata: {title: x}\n"
     with Sandbox(tmp_path) as sandbox:
         sandbox.run(_fence("yaml", body, "wrong.yaml"))
         with pytest.raises(ManifestError):
