@@ -13,6 +13,7 @@ from aiohttp import WSCloseCode, web
 
 from lmos.conversation.errors import AgentFailed
 from lmos.conversation.exchange import AgentEvent, AgentRequest, Answer, Intermediate
+from lmos.protocols.arc import client as arc_client
 from lmos.protocols.arc.client import ArcClient, PoolLimits
 from tests.protocols.arc.parts import (
     DATA,
@@ -298,6 +299,18 @@ async def test_an_older_agent_is_asked_again_without_newer_fields_and_remembered
         assert agent.subscriptions() == 2
         await collect(client.ask(url, request()))
         assert agent.subscriptions() == 3
+        await client.aclose()
+
+
+async def test_an_older_agent_may_have_been_upgraded_and_is_asked_for_newer_fields_again(
+    client: ArcClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arc_client, "_RELEARN_SECONDS", -1.0)
+    agent = OlderAgent()
+    async with agent.serve() as url:
+        await collect(client.ask(url, request()))
+        await collect(client.ask(url, request()))
+        assert agent.subscriptions() == 4
         await client.aclose()
 
 
