@@ -36,7 +36,7 @@ agent = Agent(
     name="NAME",
     capabilities=[Capability("NAME-who", version="1.0.0", examples=["Who am I?", "Tell me who I am"])],
     tools=[who_am_i],
-    channels=["web"],
+    channels=["web", "late"],
 )
 '''
 

@@ -5,6 +5,7 @@ Commands open the same database beside a running platform; only the platform its
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Generator
@@ -27,7 +28,9 @@ def database_path(folder: Path) -> Path:
 
 @contextmanager
 def hold(folder: Path) -> Generator[None]:
-    """Keep the folder for this process. Raises `DataFolderInUse` with the holder's process id."""
+    """Keep the folder for this process. Raises `DataFolderInUse` with the holder's process id, and `OSError`."""
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "is a file; name a folder with --data", str(folder))
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
