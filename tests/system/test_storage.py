@@ -99,7 +99,9 @@ def test_a_disk_that_fails_fails_turns_clearly_and_loses_nothing(
     assert (failed.status_code, failed.json()) == (500, recorded)
     assert (streamed.status_code, streamed.json()) == (500, recorded)
     assert read == kept
-    assert len([line for line in process.err.splitlines() if "turn not recorded" in line]) == 2
+    lines = [line for line in process.err.splitlines() if "turn not recorded" in line]
+    assert len(lines) == 2
+    assert all("disk I/O error" in line for line in lines)
     assert "Traceback" not in process.err
     again = ask(http, "during")
     assert (again.status_code, again.json()["content"]) == (200, "c1 u1 during")

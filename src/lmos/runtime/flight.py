@@ -59,7 +59,8 @@ class Recorder:
     async def flush(self) -> None:
         """Wait until everything recorded is durable. Raises what the log raised."""
         if self._last is not None:
-            await asyncio.shield(self._last)
+            # Not its own error is told, but the first: what follows a failed claim fails for want of it.
+            await asyncio.wait([self._last])
         if self.error is not None:
             raise self.error
 
