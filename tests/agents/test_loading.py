@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,3 +133,16 @@ def test_a_broken_agent_file_is_told_among_the_problems_of_other_manifests(tmp_p
 
 def _resources(path: Path) -> list[AgentResource]:
     return [to_resource(agent, namespace="default", endpoint=Endpoint(protocol="local")) for agent in load_agents(path)]
+
+
+def test_a_module_that_somebody_else_imported_from_the_folder_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop.agent.py").write_text("from lmos import Agent\nagent = Agent(name='shop')\n")
+    (tmp_path / "caller_of_load_agents.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    caller = importlib.import_module("caller_of_load_agents")
+
+    load_agents(tmp_path)
+
+    assert sys.modules["caller_of_load_agents"] is caller

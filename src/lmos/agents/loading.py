@@ -25,7 +25,7 @@ SUFFIX: Final = ".agent.py"
 
 # `sys.path` and `sys.modules` are the process's: one file is loaded at a time.
 _lock = threading.Lock()
-_folders: set[Path] = set()
+_imported: Final[set[str]] = set()
 
 
 def agent_files(path: Path) -> list[Path]:
@@ -60,14 +60,14 @@ def load_agents(path: Path) -> list[Agent]:
 def _importing(folder: Path) -> Generator[None]:
     """Let agent files import the modules of `folder`, in their present state.
 
-    Modules of folders loaded before leave the module table (the agents that use them keep them), so that two folders
-    may each have a `database.py`. The folder stays importable for functions that import when they run.
+    Modules that earlier loads imported leave the module table (the agents that use them keep them), so that two folders
+    may each have a `database.py`; whoever else imported from a folder keeps what it has. The folder stays importable
+    for functions that import when they run.
     """
-    _folders.add(folder)
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and Path(file).parent in _folders:
-            del sys.modules[name]
+    for name in _imported:
+        sys.modules.pop(name, None)
+    _imported.clear()
+    known = set(sys.modules)
     while str(folder) in sys.path:
         sys.path.remove(str(folder))
     sys.path.insert(0, str(folder))
@@ -77,6 +77,12 @@ def _importing(folder: Path) -> Generator[None]:
         yield
     finally:
         sys.dont_write_bytecode = before
+        _imported.update(name for name in set(sys.modules) - known if _lies_in(folder, sys.modules[name]))
+
+
+def _lies_in(folder: Path, module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and Path(file).parent == folder
 
 
 def _agents_of(file: Path) -> list[Agent]:
