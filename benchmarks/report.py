@@ -28,9 +28,9 @@ _TITLES = {
     "turns": (
         "A turn",
         (
-            "The same question to an ARC agent directly and through the platform, on kept connections. The *offline agent* "
-            "is a real one with a tool on the offline model; the *instant agent* answers at once, so that what remains is "
-            "wire and platform. All processes and the clients share the machine's cores."
+            "The same question to an ARC agent directly and through the platform, on kept connections. The *offline "
+            "agent* is a real one with a tool on the offline model; the *instant agent* answers at once, so that what "
+            "remains is wire and platform. All processes and the clients share the machine's cores."
         ),
     ),
     "resolving": ("Resolving", "One channel that requires that many capabilities, ten to an agent."),
