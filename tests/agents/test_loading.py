@@ -140,7 +140,7 @@ def test_a_module_that_somebody_else_imported_from_the_folder_stays(
 ) -> None:
     (tmp_path / "shop.agent.py").write_text("from lmos import Agent\nagent = Agent(name='shop')\n")
     (tmp_path / "caller_of_load_agents.py").write_text("")
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     caller = importlib.import_module("caller_of_load_agents")
 
     load_agents(tmp_path)
