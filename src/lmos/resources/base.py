@@ -37,7 +37,9 @@ Example = Annotated[str, Field(max_length=4096)]
 class Model(BaseModel):
     """Base of every wire type: frozen, camelCase aliases, unknown fields refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
 
 class OwnerReference(Model):
