@@ -11,7 +11,7 @@ from lmos.resources.agent import Agent as AgentResource
 from lmos.resources.agent import AgentSpec, Endpoint, ProvidedCapability
 from lmos.resources.base import ObjectMeta
 
-__all__ = ["to_document", "to_resource"]
+__all__ = ["to_document", "to_local_resource", "to_resource"]
 
 
 def to_resource(agent: Agent, *, namespace: str, endpoint: Endpoint) -> AgentResource:
@@ -47,6 +47,11 @@ def to_resource(agent: Agent, *, namespace: str, endpoint: Endpoint) -> AgentRes
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         raise DefinitionError(f"Agent {agent.name!r}: {field}: {first['msg']}") from None
+
+
+def to_local_resource(agent: Agent, *, namespace: str) -> AgentResource:
+    """The resource of an agent that lives in the platform's own process. Raises `DefinitionError`."""
+    return to_resource(agent, namespace=namespace, endpoint=Endpoint(protocol="local"))
 
 
 def to_document(agent: Agent) -> CapabilitiesDocument:

@@ -21,7 +21,6 @@ EXPECTED: Final = (
     "lmos.operator.base:StoreError",
     "lmos.database.base:DatabaseError",
     "lmos.agents.errors:DefinitionError",
-    "lmos.agents.errors:LoadError",
     "lmos.models.base:ModelError",
     "lmos.encoders.base:EncoderError",
     "lmos.router.base:ClassifierError",

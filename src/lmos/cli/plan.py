@@ -147,7 +147,8 @@ def _summary(result: Plan) -> str:
     outcomes = [channel.outcome.value for channel in result.changed]
     counts = ", ".join(f"{outcome}: {outcomes.count(outcome)}" for outcome in dict.fromkeys(outcomes))
     verb = "changes" if len(outcomes) == 1 else "change"
-    return f"{len(outcomes)} of {len(result.channels)} channels {verb} ({counts})."
+    channels = "channel" if len(result.channels) == 1 else "channels"
+    return f"{len(outcomes)} of {len(result.channels)} {channels} {verb} ({counts})."
 
 
 def _document(result: Plan) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from lmos.cli.errors import CommandError
 from lmos.cli.options import namespace_or_default
 from lmos.cli.terminal import error_console
 from lmos.operator.base import ALL_NAMESPACES, Store
-from lmos.resources.agent import Agent, Endpoint
+from lmos.resources.agent import Agent
 from lmos.resources.base import Resource
 from lmos.server.folder import database_path, is_held
 
@@ -98,9 +98,8 @@ def _python_agents(namespace: str) -> Callable[[Path], list[Agent]]:
 
     def read(path: Path) -> list[Agent]:
         from lmos.agents.loading import load_agents
-        from lmos.agents.manifest import to_resource
+        from lmos.agents.manifest import to_local_resource
 
-        local = Endpoint(protocol="local")
-        return [to_resource(agent, namespace=namespace, endpoint=local) for agent in load_agents(path)]
+        return [to_local_resource(agent, namespace=namespace) for agent in load_agents(path)]
 
     return read

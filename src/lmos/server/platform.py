@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from lmos.agents.agent import Agent
 from lmos.agents.loading import load_agents
-from lmos.agents.manifest import to_resource
+from lmos.agents.manifest import to_local_resource
 from lmos.agents.serving import LocalAgents
 from lmos.clock import Clock, SystemClock
 from lmos.database.engine import Database
@@ -31,7 +31,6 @@ from lmos.protocols.arc.client import ArcClient
 from lmos.protocols.arc.server import arc_routes
 from lmos.protocols.arc.subscriptions import Limits
 from lmos.resources.agent import Agent as AgentResource
-from lmos.resources.agent import Endpoint
 from lmos.resources.base import Resource
 from lmos.resources.loader import load
 from lmos.router.base import Classifier
@@ -146,7 +145,7 @@ class Platform:
         await self.runtime.routes.caught_up()
 
     def _local(self, agent: Agent) -> AgentResource:
-        return to_resource(agent, namespace=self.settings.namespace, endpoint=Endpoint(protocol="local"))
+        return to_local_resource(agent, namespace=self.settings.namespace)
 
 
 def _compose(
