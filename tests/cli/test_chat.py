@@ -155,6 +155,12 @@ def test_a_refusal_is_shown_with_its_code(lmos: Lmos, platform: Platform) -> Non
     assert lmos(*_words(platform, "Hi")).err == "error: AGENT_NOT_FOUND: no such channel\n"
 
 
+def test_a_turn_that_could_not_be_recorded_is_told_in_the_stream(lmos: Lmos, platform: Platform) -> None:
+    frame = 'event: error\ndata: {"errorCode": "INTERNAL_SERVER_ERROR", "message": "post it again later"}\n\n'
+    platform.answers.append(_stream(ANSWERED[0], frame))
+    assert lmos(*_words(platform, "Hi")).err == "error: INTERNAL_SERVER_ERROR: post it again later\n"
+
+
 @pytest.mark.parametrize(
     ("answer", "message"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, Self
 from urllib.parse import quote
@@ -165,9 +165,13 @@ async def _data_of_events(lines: AsyncIterator[str]) -> AsyncIterator[str]:
 
 
 def _event(data: str) -> TurnEvent:
+    """An event of the turn. Raises `CommandError` for the error frame of a turn that could not be recorded."""
     try:
         return event_adapter.validate_json(data)
     except ValidationError as error:
+        with suppress(ValidationError):
+            refused = _Refused.model_validate_json(data)
+            raise CommandError(f"{refused.error_code}: {refused.message}") from None
         fix = "use an `lmos` of the platform's version"
         raise CommandError(f"the platform sent an event that cannot be read: {data[:200]}", fix) from error
 

@@ -24,6 +24,7 @@ EXPECTED: Final = (
     "lmos.models.base:ModelError",
     "lmos.encoders.base:EncoderError",
     "lmos.router.base:ClassifierError",
+    "lmos.router.evaluation.data:DataError",
     "lmos.conversation.errors:TurnError",
     "lmos.server.serve:PortInUse",
     "lmos.server.folder:DataFolderInUse",

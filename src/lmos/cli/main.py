@@ -1,6 +1,6 @@
 """The command `lmos`: registers subcommands without loading them, and is the border where errors become exit codes.
 
-Exit codes: 0 done, 1 an error, 2 a channel would become unresolved (`lmos plan`), 130 interrupted, 141 nobody reads
+Exit codes: 0 done, 1 an error, 2 a check that failed (`lmos plan`, `lmos router`), 130 interrupted, 141 nobody reads
 the output any more.
 """
 
@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "up": ("lmos.cli.up:up", "Run the whole platform in this process."),
     "chat": ("lmos.cli.chat:chat", "Talk to the agents of a channel, or to one agent."),
     "route": ("lmos.cli.route:route", "Decide which agent would answer a query, and show why."),
+    "router": ("lmos.cli.router:router", "Measure the router on your own data, and examine a roster."),
     "apply": ("lmos.cli.apply:apply", "Create or change objects as manifests declare them."),
     "get": ("lmos.cli.get:get", "Show agents, channels, routings and rollouts."),
     "describe": ("lmos.cli.describe:describe", "Tell everything about objects."),

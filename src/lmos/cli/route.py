@@ -20,7 +20,7 @@ from lmos.resources.routing import ChannelRouting
 if TYPE_CHECKING:
     from lmos.router.base import Classification
 
-__all__ = ["route"]
+__all__ = ["find_routing", "route"]
 
 _SHOWN_EXAMPLES = 3
 
@@ -43,7 +43,7 @@ def route(
     Decides as the platform does, on the ChannelRouting in the data folder; the platform need not be running.
     """
     scope = namespace_or_default(namespace)
-    routing = asyncio.run(_routing(data, scope, tenant, channel, subset))
+    routing = asyncio.run(find_routing(data, scope, tenant, channel, subset))
     decision = asyncio.run(_decide(query, routing, current_agent, explicit_agent))
     if output == "table":
         _print(decision)
@@ -51,7 +51,7 @@ def route(
         print_document(_document(query, routing, decision), output)
 
 
-async def _routing(data: Path, namespace: str, tenant: str, channel: str, subset: str) -> ChannelRouting:
+async def find_routing(data: Path, namespace: str, tenant: str, channel: str, subset: str) -> ChannelRouting:
     """The ChannelRouting with these labels. Raises `CommandError` naming those that exist."""
     async with opened_if_there(data) as store:
         found = await listed(store, ChannelRouting.KIND, namespace)
