@@ -65,7 +65,7 @@ class HybridClassifier:
         except ClassifierError as error:
             _log.warning(names.EVENT_ROUTER_MODEL_FAILED, error=str(error))
             return _undecided(first, self.name)
-        return _combined(first, second, roster, self.name)
+        return _combined(first, second, request.roster, len(roster.agents), self.name)
 
     def _sure(self, first: Classification, request: ClassificationRequest) -> bool:
         if first.outcome == "match" or not first.candidates or not normalise(request.query):
@@ -87,11 +87,13 @@ def _undecided(first: Classification, strategy: str) -> Classification:
     return replace(first, outcome="ambiguous", agents=(), strategy=strategy, reason=reason)
 
 
-def _combined(first: Classification, second: Classification, roster: Roster, strategy: str) -> Classification:
-    if second.outcome != "match":
+def _combined(
+    first: Classification, second: Classification, roster: Roster, shown: int, strategy: str
+) -> Classification:
+    """The model's decision with vectors' candidates; `shown` agents were put to the model."""
+    if second.outcome != "match" or roster.agent(second.agents[0]) is None:
         return replace(first, outcome="out_of_scope", agents=(), strategy=strategy, reason=second.reason)
-    (chosen,) = second.agents
-    candidates = _posterior(first.candidates, chosen, len(roster.agents))
+    candidates = _posterior(first.candidates, second.agents[0], shown)
     return Classification(
         "match", second.agents, candidates, candidates[0].score, strategy, second.reason, first.in_scope
     )

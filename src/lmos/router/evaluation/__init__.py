@@ -1,0 +1,1 @@
+"""Measures a router on labelled data, and examines a roster before customers do: what `lmos router` does."""
