@@ -18,7 +18,7 @@ from lmos.operator.sqlite import SqliteStore
 from lmos.resources.agent import Endpoint
 from lmos.resources.base import ObjectMeta
 from lmos.resources.routing import CapabilityGroup, ChannelRouting, ChannelRoutingSpec, RoutedCapability
-from lmos.router.base import Classification, ClassificationRequest, UnknownAgent
+from lmos.router.base import Classification, ClassificationRequest, Classifier, UnknownAgent
 from lmos.runtime.base import AgentAddress
 from lmos.runtime.routes import RoutingTable
 from lmos.runtime.runtime import Runtime
@@ -106,7 +106,7 @@ def turn(text: str, turn_id: str = "t1", **changes: object) -> TurnRequest:
 
 @asynccontextmanager
 async def a_runtime(
-    folder: Path, scripts: dict[str, Script], *, deadline: float = 5.0
+    folder: Path, scripts: dict[str, Script], *, deadline: float = 5.0, classifier: Classifier | None = None
 ) -> AsyncGenerator[tuple[Runtime, ScriptedClient]]:
     """A runtime whose channel `web` of tenant `acme` is served by the scripted agents."""
     database = Database.open(folder / "lmos.db", synchronous="normal")
@@ -120,7 +120,7 @@ async def a_runtime(
     runtime = Runtime(
         log=SqlTurnLog(database),
         routes=routes,
-        classifier=NamedInQuery(),
+        classifier=classifier or NamedInQuery(),
         clients={"local": client},
         clock=clock,
         deadline=deadline,
