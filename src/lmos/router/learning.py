@@ -16,6 +16,7 @@ import anyio.to_thread
 
 from lmos.encoders.base import Encoder
 from lmos.encoders.vocabulary import known_words
+from lmos.router.background import BACKGROUND
 from lmos.router.base import Roster
 from lmos.router.examples import TrainingSet
 from lmos.router.lesson import Lesson, learn, relearn
@@ -81,12 +82,13 @@ class Learner:
     async def _learn(self, digest: str, roster: Roster) -> Lesson:
         training = TrainingSet.of(roster)
         vectors = [await encoder.encode(training.texts) for encoder in self._encoders]
+        background = [await encoder.encode(BACKGROUND) for encoder in self._encoders]
         names = [encoder.name for encoder in self._encoders]
         words = await anyio.to_thread.run_sync(known_words)
         before = None if digest in self._lessons else self._nearest(training)
         if before is not None:
-            return await anyio.to_thread.run_sync(relearn, before, training, vectors, words)
-        return await anyio.to_thread.run_sync(learn, training, vectors, names, words, limiter=self._limiter)
+            return await anyio.to_thread.run_sync(relearn, before, training, vectors, background, words)
+        return await anyio.to_thread.run_sync(learn, training, vectors, background, names, words, limiter=self._limiter)
 
     def _nearest(self, training: TrainingSet) -> Lesson | None:
         """The settled lesson that shares most capabilities with `training`; `None` when none resembles it."""

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmos.encoders.base import Vectors
+from lmos.router.background import BACKGROUND, background_folds
 from lmos.router.calibration import Calibration
 from lmos.router.examples import TrainingSet
 from lmos.router.features import SparseRows, count_ngrams
@@ -22,7 +23,7 @@ from lmos.router.ngrams import NgramModel
 from lmos.router.spelling import Spelling
 from lmos.router.text import normalise
 
-__all__ = ["Judgement", "Lesson", "Tier", "calibrated", "learn", "relearn"]
+__all__ = ["Judgement", "Lesson", "Tier", "calibrated", "held_out", "learn", "relearn"]
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -31,6 +32,14 @@ FOLDS = 5
 # Above this many texts two of the five folds are held out: a fifth of thousands says as much as all of hundreds.
 MANY_TEXTS = 3000
 FOLDS_OF_MANY = 2
+
+# All background texts together count as much as so many texts for each one of the roster's.
+BACKGROUND_SHARE = 2.0
+# A background text is no stranger where it is nearer to the roster than this share of its texts are to each other.
+AKIN = 0.3
+
+# Unless they are nearer than this, no two texts are akin.
+LEAST_KINSHIP = 0.55
 
 # Steps from the model of the roster before: the change of one agent has settled after these.
 WARM_ITERATIONS = 8
@@ -50,7 +59,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """The model on one encoder's vectors, and its calibration."""
+    """The model on one encoder's vectors (the texts' and then the background's), and its calibration."""
 
     encoder: str
     model: EmbeddingModel
@@ -61,11 +70,14 @@ class Tier:
 class Lesson:
     """A roster's training texts and what was learnt from them. `tiers` has one entry for each encoder, fastest first.
 
+    `background` are the rows of `BACKGROUND` that are strangers here. They are the models' last class.
+
     `exact` maps the normal form of each example to the agents that have it. `provisional` means that the calibration
     is still that of the roster before.
     """
 
     training: TrainingSet
+    background: Labels
     counts: SparseRows
     ngrams: NgramModel
     spelling: Spelling
@@ -73,8 +85,20 @@ class Lesson:
     tiers: tuple[Tier, ...]
     provisional: bool = False
 
+    @property
+    def labels(self) -> Labels:
+        """The class of each text, the background's after the roster's."""
+        return np.concatenate([self.training.labels, np.full(len(self.background), len(self.training.capabilities))])
+
+    @property
+    def weights(self) -> Floats:
+        """How much each text counts in the linear models."""
+        count = len(self.training.texts)
+        foreign = min(1.0, BACKGROUND_SHARE * count / len(self.background))
+        return np.concatenate([np.ones(count), np.full(len(self.background), foreign)]).astype(np.float32)
+
     def judge(self, tier: int, vector: Vectors, ngrams: Floats) -> Judgement:
-        """Judge one text by its vector (`float32[d]`, of the tier's encoder) and n-gram scores (`float32[1, C]`)."""
+        """Judge one text by the tier's vector (`float32[d]`) and n-gram scores (`float32[1, C + 1]`)."""
         chosen = self.tiers[tier]
         similarity = chosen.model.vectors @ vector
         nearest = np.maximum.reduceat(similarity, chosen.model.starts)
@@ -83,79 +107,137 @@ class Lesson:
         return Judgement(
             capabilities[0],
             np.bincount(self.training.agent_of, capabilities[0], len(self.training.agents)).astype(np.float32),
-            nearest,
-            similarity,
-            float(chosen.calibration.in_scope(evidence, capabilities)[0]),
+            nearest[:-1],
+            similarity[: len(self.training.texts)],
+            float(chosen.calibration.in_scope(evidence)[0]),
         )
 
 
-def learn(training: TrainingSet, vectors: Sequence[Vectors], encoders: Sequence[str], known: frozenset[str]) -> Lesson:
-    """Learn from scratch: `vectors[i][n, d]` are those of `encoders[i]` for the training texts (n >= 1).
+def learn(
+    training: TrainingSet,
+    vectors: Sequence[Vectors],
+    background: Sequence[Vectors],
+    encoders: Sequence[str],
+    known: frozenset[str],
+) -> Lesson:
+    """Learn from scratch: `vectors[i][n, d]` are those of `encoders[i]` for the training texts (n >= 1), and
+    `background[i]` those for `BACKGROUND`.
 
-    `known` are words that the spelling repair leaves alone. Takes 20 ms for 40 texts, about 10 s for 3,000.
+    `known` are words that the spelling repair leaves alone. Takes 50 ms for 40 texts, about 10 s for 3,000.
     """
-    lesson = _read(training, known)
-    classes = len(training.capabilities)
+    lesson = _read(training, _strangers(training, vectors, background), known)
     tiers = tuple(
-        Tier(name, EmbeddingModel.fit(own, training.labels, classes), Calibration.prior())
-        for name, own in zip(encoders, vectors, strict=True)
+        Tier(name, _embeddings(lesson, own, foreign), Calibration.draft())
+        for name, own, foreign in zip(encoders, vectors, background, strict=True)
     )
     return calibrated(replace(lesson, tiers=tiers))
 
 
-def relearn(before: Lesson, training: TrainingSet, vectors: Sequence[Vectors], known: frozenset[str]) -> Lesson:
+def relearn(
+    before: Lesson,
+    training: TrainingSet,
+    vectors: Sequence[Vectors],
+    background: Sequence[Vectors],
+    known: frozenset[str],
+) -> Lesson:
     """Learn a roster that differs little from that of `before`: a few steps from its models, and its calibration."""
-    lesson = _read(training, known)
-    tiers = tuple(
-        Tier(
-            tier.encoder,
-            EmbeddingModel.fit(
-                own,
-                training.labels,
-                len(training.capabilities),
-                start=_transfer(tier.model.linear, before.training, training, own),
-                iterations=WARM_ITERATIONS,
-            ),
-            tier.calibration,
-        )
-        for tier, own in zip(before.tiers, vectors, strict=True)
-    )
-    return replace(lesson, tiers=tiers, provisional=True)
+    lesson = _read(training, _strangers(training, vectors, background), known)
+    tiers: list[Tier] = []
+    for tier, own, foreign in zip(before.tiers, vectors, background, strict=True):
+        start = _transfer(tier.model.linear, before.training, training, own)
+        model = _embeddings(lesson, own, foreign, start, WARM_ITERATIONS)
+        tiers.append(Tier(tier.encoder, model, tier.calibration))
+    return replace(lesson, tiers=tuple(tiers), provisional=True)
 
 
 def calibrated(lesson: Lesson) -> Lesson:
-    """The lesson with every tier calibrated by cross-validation on its own examples."""
-    training = lesson.training
-    folds = training.folds(FOLDS)
-    if len(training.texts) > MANY_TEXTS:
+    """The lesson with every tier calibrated by cross-validation on its own examples and the background."""
+    folds = _folds(lesson)
+    if len(lesson.training.texts) > MANY_TEXTS:
         folds[folds >= FOLDS_OF_MANY] = -1
-    held = folds >= 0
-    labels = training.labels
+    rows = np.flatnonzero(folds >= 0)
+    tiers = [
+        replace(tier, calibration=Calibration.fit(evidence, lesson.labels[rows]))
+        for tier, evidence in zip(lesson.tiers, _judged_unseen(lesson, lesson.tiers, folds), strict=True)
+    ]
+    return replace(lesson, tiers=tuple(tiers), provisional=False)
+
+
+def held_out(lesson: Lesson, tier: int = -1) -> tuple[Labels, Evidence]:
+    """The rows of the examples in the training set, and the evidence of models of this tier that never saw them."""
+    folds = _folds(lesson)
+    (evidence,) = _judged_unseen(lesson, (lesson.tiers[tier],), folds)
+    rows = np.flatnonzero(folds >= 0)
+    own = lesson.labels[rows] < evidence.classes
+    return rows[own], evidence.take(own)
+
+
+def _folds(lesson: Lesson) -> Labels:
+    """The fold of each text, the background's after the roster's."""
+    return np.concatenate([lesson.training.folds(FOLDS), background_folds(FOLDS)[lesson.background]])
+
+
+def _judged_unseen(lesson: Lesson, tiers: Sequence[Tier], folds: Labels) -> Iterator[Evidence]:
+    """For each tier the evidence of the texts with a fold >= 0, by models that never saw them."""
 
     def ngrams(rows: Labels, own: Labels, classes: int, test: Labels) -> tuple[Floats, ...]:
         model = NgramModel.fit(lesson.counts.take(rows), own, classes)
         return (model.scores(lesson.counts.take(test)),)
 
-    (ngram_scores,) = hold_out(labels, folds, ngrams, 1)
-    tiers: list[Tier] = []
-    for tier in lesson.tiers:
-        linear, cosine = held_out_embeddings(tier.model.vectors, labels, folds)
-        calibration = Calibration.fit(Evidence(linear, ngram_scores, cosine), labels[held])
-        tiers.append(replace(tier, calibration=calibration))
-    return replace(lesson, tiers=tuple(tiers), provisional=False)
+    (ngram_scores,) = hold_out(lesson.labels, folds, ngrams, 1)
+    for tier in tiers:
+        linear, cosine = held_out_embeddings(tier.model.vectors, lesson.labels, folds, lesson.weights)
+        yield Evidence(linear, ngram_scores, cosine)
 
 
-def _read(training: TrainingSet, known: frozenset[str]) -> Lesson:
+def _strangers(training: TrainingSet, vectors: Sequence[Vectors], background: Sequence[Vectors]) -> Labels:
+    """The rows of `BACKGROUND` that do not resemble the roster's texts for any encoder; at least half of all."""
+    excess = np.full(len(BACKGROUND), -np.inf, np.float32)
+    for own, foreign in zip(vectors, background, strict=True):
+        limit = _kinship(own, training)
+        excess = np.maximum(excess, (foreign @ own.T).max(axis=1) - limit)
+    return np.sort(np.flatnonzero(excess <= max(0.0, float(np.median(excess)))))
+
+
+def _kinship(vectors: Vectors, training: TrainingSet) -> float:
+    """A cosine from which on a text resembles the roster's as these resemble others of their capability."""
+    nearest: list[float] = []
+    for label in range(len(training.capabilities)):
+        own = vectors[training.labels == label]
+        if len(own) > 1:
+            cosine = own @ own.T
+            np.fill_diagonal(cosine, -1)
+            nearest += cosine.max(axis=1).tolist()
+    return max(LEAST_KINSHIP, float(np.quantile(nearest, AKIN))) if nearest else LEAST_KINSHIP
+
+
+def _embeddings(
+    lesson: Lesson, own: Vectors, foreign: Vectors, start: LinearModel | None = None, iterations: int = 100
+) -> EmbeddingModel:
+    return EmbeddingModel.fit(
+        np.concatenate([own, foreign[lesson.background]]),
+        lesson.labels,
+        len(lesson.training.capabilities) + 1,
+        weights=lesson.weights,
+        start=start,
+        iterations=iterations,
+    )
+
+
+def _read(training: TrainingSet, background: Labels, known: frozenset[str]) -> Lesson:
     """All of a lesson that needs no encoder."""
-    counts = count_ngrams(training.texts)
+    rows: list[int] = background.tolist()
+    counts = count_ngrams([*training.texts, *(BACKGROUND[row] for row in rows)])
+    labels = np.concatenate([training.labels, np.full(len(background), len(training.capabilities))])
     exact: dict[str, set[str]] = defaultdict(set)
     examples: list[int] = np.flatnonzero(training.is_example).tolist()
     for row in examples:
         exact[normalise(training.texts[row])].add(training.capabilities[int(training.labels[row])][0])
     return Lesson(
         training,
+        background,
         counts,
-        NgramModel.fit(counts, training.labels, len(training.capabilities)),
+        NgramModel.fit(counts, labels, len(training.capabilities) + 1),
         Spelling(training.texts, known),
         {text: frozenset(agents) for text, agents in exact.items()},
         (),
@@ -166,8 +248,10 @@ def _transfer(model: LinearModel, before: TrainingSet, after: TrainingSet, vecto
     """`model` for the capabilities of `after`. A new one starts at its mean, away from the mean of all, as long as the
     others are."""
     row_of = {key: row for row, key in enumerate(before.capabilities)}
-    weights = np.zeros((model.weights.shape[0], len(after.capabilities)), np.float32)
-    bias = np.full(len(after.capabilities), model.bias.mean(), np.float32)
+    classes = len(after.capabilities) + 1
+    weights = np.zeros((model.weights.shape[0], classes), np.float32)
+    bias = np.full(classes, model.bias.mean(), np.float32)
+    weights[:, -1], bias[-1] = model.weights[:, -1], model.bias[-1]  # the background stays
     length = float(np.linalg.norm(model.weights, axis=0).mean())
     centre = vectors.mean(axis=0)
     for label, key in enumerate(after.capabilities):

@@ -26,14 +26,22 @@ TrainAndScore = Callable[[Labels, Labels, int, Labels], tuple[Floats, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Scores of n texts for C capabilities, each `float32[n, C]`.
+    """Scores of n texts for C capabilities and, last, the background: each `float32[n, C + 1]`.
 
-    `linear` and `ngrams` have rows of mean 0; `cosine` is that of the capability's nearest training text.
+    `linear` and `ngrams` have rows of mean 0; `cosine` is that of the class's nearest training text.
     """
 
     linear: Floats
     ngrams: Floats
     cosine: Floats
+
+    @property
+    def classes(self) -> int:
+        """C: how many of the columns are capabilities."""
+        return self.linear.shape[1] - 1
+
+    def take(self, rows: NDArray[np.bool_]) -> Evidence:
+        return Evidence(self.linear[rows], self.ngrams[rows], self.cosine[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +58,16 @@ class EmbeddingModel:
         vectors: Floats,
         labels: Labels,
         classes: int,
+        *,
+        weights: Floats | None = None,
         start: LinearModel | None = None,
         iterations: int = 100,
     ) -> EmbeddingModel:
-        """Learn from `vectors[n, d]`; `labels` ascend and name every class. `start` is a model to go on from."""
-        linear = fit_linear(vectors, labels, classes, start=start, iterations=iterations)
+        """Learn from `vectors[n, d]`, which count `weights[n]`; `labels` ascend and name every class.
+
+        `start` is a model to go on from.
+        """
+        linear = fit_linear(vectors, labels, classes, sample_weights=weights, start=start, iterations=iterations)
         return cls(linear, vectors, np.searchsorted(labels, np.arange(classes)))
 
     def scores(self, vectors: Floats) -> tuple[Floats, Floats]:
@@ -62,11 +75,11 @@ class EmbeddingModel:
         return self.linear.scores(vectors), np.maximum.reduceat(vectors @ self.vectors.T, self.starts, axis=1)
 
 
-def held_out_embeddings(vectors: Floats, labels: Labels, folds: Labels) -> tuple[Floats, Floats]:
+def held_out_embeddings(vectors: Floats, labels: Labels, folds: Labels, weights: Floats) -> tuple[Floats, Floats]:
     """`Evidence.linear` and `Evidence.cosine` of the texts with a fold, each from a model that never saw the text."""
 
     def train_and_score(rows: Labels, own: Labels, classes: int, test: Labels) -> tuple[Floats, ...]:
-        return EmbeddingModel.fit(vectors[rows], own, classes).scores(vectors[test])
+        return EmbeddingModel.fit(vectors[rows], own, classes, weights=weights[rows]).scores(vectors[test])
 
     linear, cosine = hold_out(labels, folds, train_and_score, 2)
     return linear, cosine
