@@ -14,6 +14,7 @@ from lmos.conversation.messages import Message
 from lmos.encoders.registry import encoder_named
 from lmos.router.base import Classification, ClassificationRequest, Classifier, Roster, RosterAgent
 from lmos.router.classifier import default_classifier
+from lmos.router.strategies import classifier_named
 from lmos.router.vector import VectorClassifier
 from tests.router.rosters import ACME, BILLING, CONTRACT, DESCRIBED, SUPPORT
 
@@ -24,6 +25,7 @@ T = TypeVar("T")
 VARIANTS: dict[str, Callable[[], Classifier]] = {
     "vector on static": lambda: VectorClassifier(encoder_named("static")),
     "vector on onnx": lambda: VectorClassifier(encoder_named("onnx")),
+    "strategy vector on static": lambda: classifier_named("vector", VectorClassifier(encoder_named("static"))),
     "default on all installed encoders": default_classifier,
 }
 
@@ -215,3 +217,17 @@ async def test_concurrent_first_queries_agree(request: pytest.FixtureRequest, cl
     query = ClassificationRequest("please cancel my plan", ACME)
     answers = await asyncio.gather(*(fresh.classify(query) for _ in range(8)))
     assert answers == [await classifier.classify(query)] * 8
+
+
+async def test_a_prepared_roster_is_decided_as_any_other(
+    classifier: Classifier, request: pytest.FixtureRequest
+) -> None:
+    variant: str = request.node.callspec.params["classifier"]
+    prepared = VARIANTS[variant]()
+    await prepared.prepare(ACME)
+    query = ClassificationRequest("please cancel my plan", ACME)
+    assert await prepared.classify(query) == await classifier.classify(query)
+
+
+async def test_a_roster_without_agents_can_be_prepared(classifier: Classifier) -> None:
+    await classifier.prepare(Roster(()))
