@@ -101,6 +101,7 @@ def eval_(
     vector, names = _vector(encoder)
     classifier, recorded = _classifier(strategy, vector, model, llm_answers)
     measured, lines = asyncio.run(_measure(classifier, roster, sets, self_fed))
+    names = "none" if strategy == "llm" else names
     about = _about(test, sets, roster, classifier, names, self_fed, recorded)
     if predictions is not None:
         predictions.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
