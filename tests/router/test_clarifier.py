@@ -11,7 +11,7 @@ import pytest
 from lmos.conversation.events import Candidate
 from lmos.conversation.messages import Message
 from lmos.models.base import ModelError
-from lmos.router.base import Classification, ClassificationRequest
+from lmos.router.base import Classification, ClassificationRequest, Roster
 from lmos.router.clarifier import AnsweredClassifier, ModelClarifier, TemplateClarifier
 from lmos.testing import ScriptedModel
 from tests.router.rosters import ACME
@@ -84,6 +84,9 @@ async def test_a_confirmation_is_asked_when_no_agent_has_spoken_yet() -> None:
 
 class Undecided:
     name = "undecided"
+
+    async def prepare(self, roster: Roster) -> None:
+        return None
 
     async def classify(self, request: ClassificationRequest) -> Classification:
         return AMBIGUOUS

@@ -38,6 +38,9 @@ class Fixed:
         self.found = found
         self.asked: list[ClassificationRequest] = []
 
+    async def prepare(self, roster: Roster) -> None:
+        return None
+
     async def classify(self, request: ClassificationRequest) -> Classification:
         self.asked.append(request)
         return self.found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lmos.resources.rules import RoutingRule, RoutingRules
-from lmos.router.base import Classification, ClassificationRequest, ClassifierError, UnknownAgent
+from lmos.router.base import Classification, ClassificationRequest, ClassifierError, Roster, UnknownAgent
 from lmos.router.explicit import ExplicitClassifier
 from lmos.router.rules import RulesClassifier
 from tests.router.rosters import ACME
@@ -24,6 +24,9 @@ class Recording:
 
     def __init__(self) -> None:
         self.asked: list[ClassificationRequest] = []
+
+    async def prepare(self, roster: Roster) -> None:
+        return None
 
     async def classify(self, request: ClassificationRequest) -> Classification:
         self.asked.append(request)

@@ -18,7 +18,7 @@ from lmos.operator.sqlite import SqliteStore
 from lmos.resources.agent import Endpoint
 from lmos.resources.base import ObjectMeta
 from lmos.resources.routing import CapabilityGroup, ChannelRouting, ChannelRoutingSpec, RoutedCapability
-from lmos.router.base import Classification, ClassificationRequest, Classifier, UnknownAgent
+from lmos.router.base import Classification, ClassificationRequest, Classifier, Roster, UnknownAgent
 from lmos.runtime.base import AgentAddress
 from lmos.runtime.routes import RoutingTable
 from lmos.runtime.runtime import Runtime
@@ -31,6 +31,9 @@ class NamedInQuery:
     """Matches the agent whose name the query contains; `?` in the query is ambiguous, anything else out of scope."""
 
     name = "named"
+
+    async def prepare(self, roster: Roster) -> None:
+        return None
 
     async def classify(self, request: ClassificationRequest) -> Classification:
         names = [agent.name for agent in request.roster.agents]

@@ -124,6 +124,13 @@ class Classifier(Protocol):
         """Decide. Raises `UnknownAgent` for an explicit agent that is not there, `ClassifierError` for a fault."""
         ...
 
+    async def prepare(self, roster: Roster) -> None:
+        """Learn `roster` ahead of its first query, which then need not wait; does nothing where nothing is learnt.
+
+        Asks no language model. Raises `EncoderError` when the roster's texts cannot be encoded.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:

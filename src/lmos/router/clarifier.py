@@ -127,6 +127,9 @@ class AnsweredClassifier:
     def name(self) -> str:
         return self._otherwise.name
 
+    async def prepare(self, roster: Roster) -> None:
+        await self._otherwise.prepare(roster)
+
     async def classify(self, request: ClassificationRequest) -> Classification:
         """Decide. Raises what `otherwise` does."""
         agent = chosen_topic(request) or _answered(request)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lmos.conversation.events import Candidate
-from lmos.router.base import Classification, ClassificationRequest, Classifier, UnknownAgent
+from lmos.router.base import Classification, ClassificationRequest, Classifier, Roster, UnknownAgent
 
 __all__ = ["ExplicitClassifier"]
 
@@ -17,6 +17,9 @@ class ExplicitClassifier:
     @property
     def name(self) -> str:
         return f"explicit+{self._otherwise.name}"
+
+    async def prepare(self, roster: Roster) -> None:
+        await self._otherwise.prepare(roster)
 
     async def classify(self, request: ClassificationRequest) -> Classification:
         """Decide. Raises `UnknownAgent` when the named agent does not serve this channel."""

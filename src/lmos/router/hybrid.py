@@ -54,6 +54,9 @@ class HybridClassifier:
     def name(self) -> str:
         return "hybrid"
 
+    async def prepare(self, roster: Roster) -> None:
+        await self._vector.prepare(roster)
+
     async def classify(self, request: ClassificationRequest) -> Classification:
         """Decide. Raises what `vector` does."""
         first = await self._vector.classify(request)
@@ -133,6 +136,9 @@ class AbstractingClassifier:
     @property
     def name(self) -> str:
         return "hybrid-abstract"
+
+    async def prepare(self, roster: Roster) -> None:
+        await self._decide.prepare(roster)
 
     async def classify(self, request: ClassificationRequest) -> Classification:
         """Decide. Raises what `decide` does."""

@@ -52,6 +52,9 @@ class LlmClassifier:
     def name(self) -> str:
         return "llm"
 
+    async def prepare(self, roster: Roster) -> None:
+        """Nothing is learnt from a roster here."""
+
     async def classify(self, request: ClassificationRequest) -> Classification:
         """Decide. Raises `ModelUnavailable`, and `ClassifierError` when the roster exceeds the token budget."""
         roster = request.roster

@@ -50,6 +50,9 @@ class RulesClassifier:
     def name(self) -> str:
         return self._otherwise.name
 
+    async def prepare(self, roster: Roster) -> None:
+        await self._otherwise.prepare(roster)
+
     async def classify(self, request: ClassificationRequest) -> Classification:
         """Decide. Raises what `otherwise` does, and `ClassifierError` for a pattern that no validation has seen."""
         if request.rules is None:

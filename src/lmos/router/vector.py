@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from lmos.encoders.base import Encoder
-from lmos.router.base import Classification, ClassificationRequest
+from lmos.router.base import Classification, ClassificationRequest, Roster
 from lmos.router.cascade import Cascade, Judged
 from lmos.router.clarify import chosen_topic
 from lmos.router.decision import candidates_of, classification, decide
@@ -41,6 +41,11 @@ class VectorClassifier:
     def cascade(self) -> Cascade:
         """For those who explain or measure decisions."""
         return self._cascade
+
+    async def prepare(self, roster: Roster) -> None:
+        """Learn `roster`, and wait until its calibration is done. Raises `EncoderError`."""
+        if roster.agents:
+            await self._cascade.learner.settled(roster)
 
     async def classify(self, request: ClassificationRequest) -> Classification:
         """Decide. Raises `EncoderError` when an encoder fails."""

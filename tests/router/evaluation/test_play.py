@@ -10,7 +10,7 @@ import pytest
 
 from lmos.conversation.events import Candidate, Outcome
 from lmos.router.asking import ModelUnavailable
-from lmos.router.base import Classification, ClassificationRequest
+from lmos.router.base import Classification, ClassificationRequest, Roster
 from lmos.router.evaluation.data import DataError, Row
 from lmos.router.evaluation.play import play, prediction_lines
 from lmos.router.evaluation.recorded import RecordedClassifier
@@ -27,6 +27,9 @@ class Says:
 
     def __init__(self) -> None:
         self.asked: list[ClassificationRequest] = []
+
+    async def prepare(self, roster: Roster) -> None:
+        return None
 
     async def classify(self, request: ClassificationRequest) -> Classification:
         self.asked.append(request)
@@ -102,6 +105,9 @@ async def test_a_prediction_has_the_fields_of_its_row_and_the_decision() -> None
 
 class Unsure:
     name = "vector"
+
+    async def prepare(self, roster: Roster) -> None:
+        return None
 
     async def classify(self, request: ClassificationRequest) -> Classification:
         candidates = (Candidate(agent="billing", score=0.5), Candidate(agent="contract", score=0.4))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lmos.conversation.events import Candidate
 from lmos.router.asking import ModelUnavailable
-from lmos.router.base import Classification, ClassificationRequest
+from lmos.router.base import Classification, ClassificationRequest, Roster
 from lmos.router.evaluation.data import NONE, DataError, read_answers
 from lmos.router.llm import MODEL_ACCURACY
 
@@ -34,6 +34,9 @@ class RecordedClassifier:
     @property
     def name(self) -> str:
         return "recorded"
+
+    async def prepare(self, roster: Roster) -> None:
+        """Nothing is learnt from a roster here."""
 
     async def classify(self, request: ClassificationRequest) -> Classification:
         """The recorded decision. Raises `ModelUnavailable` where there is none."""
