@@ -174,7 +174,7 @@ def _fit_weights(evidence: Evidence, labels: NDArray[np.int64]) -> Floats:
     parts = parts - parts.mean(axis=2, keepdims=True)
     scale = np.sqrt((parts**2).mean(axis=(1, 2))) + 1e-6
     parts /= scale[:, None, None]
-    slack = 1 / (count + 2)  # a text may be labelled wrongly: without this, separable examples give endless certainty
+    slack = 2 / (count + 4)  # a text may be labelled wrongly: without this, separable examples give endless certainty
     target = np.full((count, classes), slack / classes, np.float32)
     target[np.arange(count), labels] += 1 - slack
     centre = PRIOR_WEIGHTS * scale
