@@ -53,6 +53,12 @@ class Settings(BaseSettings):
         "or the base URL of an OpenAI-compatible server, with `#model` at its end.",
     )
     model_api_key: SecretStr | None = Field(default=None, description="Key for a model given as URL.")
+    encoder: str = Field(
+        default="auto",
+        description="Encoder of the router: `auto`, the best that is installed; `static`; `onnx`; `onnx:FOLDER`; or "
+        "the base URL of an OpenAI-compatible server with `#model` at its end.",
+    )
+    encoder_api_key: SecretStr | None = Field(default=None, description="Key for an encoder given as URL.")
     router: Literal["vector", "llm", "hybrid", "hybrid-abstract"] = Field(
         default="vector",
         description="Who decides which agent answers: `vector`; `llm`, a model; `hybrid`, the model only where "

@@ -19,6 +19,7 @@ from lmos.resources.agent import Endpoint
 from lmos.resources.base import ObjectMeta
 from lmos.resources.routing import CapabilityGroup, ChannelRouting, ChannelRoutingSpec, RoutedCapability
 from lmos.router.base import Classification, ClassificationRequest, Classifier, Roster, UnknownAgent
+from lmos.router.clarifier import TemplateClarifier
 from lmos.runtime.base import AgentAddress
 from lmos.runtime.routes import RoutingTable
 from lmos.runtime.runtime import Runtime
@@ -124,6 +125,7 @@ async def a_runtime(
         log=SqlTurnLog(database),
         routes=routes,
         classifier=classifier or NamedInQuery(),
+        clarifier=TemplateClarifier(),
         clients={"local": client},
         clock=clock,
         deadline=deadline,

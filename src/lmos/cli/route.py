@@ -69,11 +69,12 @@ async def find_routing(data: Path, namespace: str, tenant: str, channel: str, su
 async def _decide(
     query: str, routing: ChannelRouting, current_agent: str | None, explicit_agent: str | None
 ) -> Classification:
-    from lmos.encoders.registry import encoder_named
+    from lmos.cli.configuration import load_settings
     from lmos.router.base import ClassificationRequest
-    from lmos.router.classifier import default_classifier
     from lmos.runtime.routes import compile_route
+    from lmos.server.deciding import classifier_for, encoders_for
 
+    settings = load_settings()
     compiled = compile_route(routing)
     request = ClassificationRequest(
         query=query,
@@ -83,8 +84,9 @@ async def _decide(
         tenant=routing.tenant or "",
         channel=routing.channel or "",
         subset=compiled.subset,
+        rules=routing.spec.routing_rules,
     )
-    return await default_classifier(encoder_named("static")).classify(request)
+    return await classifier_for(settings, encoders_for(settings)).classify(request)
 
 
 def _print(decision: Classification) -> None:

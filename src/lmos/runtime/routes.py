@@ -6,7 +6,7 @@ tells of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from lmos.operator.base import Store
@@ -50,10 +50,14 @@ def compile_route(routing: ChannelRouting) -> Route:
 
 
 class RoutingTable:
-    """Routes by tenant, channel and subset. `run()` it as a task for as long as lookups are wanted."""
+    """Routes by tenant, channel and subset. `run()` it as a task for as long as lookups are wanted.
 
-    def __init__(self, store: Store, namespace: str) -> None:
+    `on_route` is called with each route that is new or changed.
+    """
+
+    def __init__(self, store: Store, namespace: str, on_route: Callable[[Route], None] = lambda _: None) -> None:
         self.store = store
+        self._on_route = on_route
         self._cache = Cache(ChannelRouting, {_LABELS: _labels})
         self._informer = Informer(store, self._cache, namespace, self._changed)
         self._routes: dict[Labels, Route] = {}
@@ -87,7 +91,8 @@ class RoutingTable:
         if not found:
             self._routes.pop(labels, None)
             return
-        self._routes[labels] = compile_route(found[0])
+        route = self._routes[labels] = compile_route(found[0])
+        self._on_route(route)
         if len(found) > 1:
             _log.warning(
                 names.EVENT_ROUTING_AMBIGUOUS,

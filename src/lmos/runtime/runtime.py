@@ -25,9 +25,11 @@ from lmos.conversation.errors import (
 from lmos.conversation.exchange import AgentRequest, Answer
 from lmos.conversation.messages import Message
 from lmos.conversation.turn import TurnKey, TurnRequest
+from lmos.encoders.base import EncoderError
 from lmos.resources.agent import STABLE
 from lmos.router.base import Classification, ClassificationRequest, Classifier, ClassifierError, UnknownAgent
-from lmos.router.clarify import clarification, decline
+from lmos.router.clarifier import Clarifier
+from lmos.router.clarify import decline
 from lmos.runtime.base import AgentAddress, AgentClient, TurnLog, TurnSummary
 from lmos.runtime.flight import Flight
 from lmos.runtime.routes import Route, RoutingTable
@@ -67,6 +69,7 @@ class Runtime:
         log: TurnLog,
         routes: RoutingTable,
         classifier: Classifier,
+        clarifier: Clarifier,
         clients: Mapping[str, AgentClient],
         clock: Clock,
         deadline: float = 60.0,
@@ -74,6 +77,7 @@ class Runtime:
         self._log = log
         self._routes = routes
         self._classifier = classifier
+        self._clarifier = clarifier
         self._clients = clients
         self._clock = clock
         self._deadline = deadline
@@ -209,14 +213,15 @@ class Runtime:
             raise self._not_found(request)
         turn.routed = True
         messages = transcript(request, turn.earlier)
-        decision = await self._classify(turn, route, messages)
+        question = self._question(turn, route, messages)
+        decision = await self._classify(question)
         turn.record(route_decided(decision, route.name))
         if decision.outcome == "match":
             for agent in decision.agents:
                 await self._ask(turn, route, agent, messages)
             self._complete(turn, "answered")
         elif decision.outcome == "ambiguous":
-            asked = clarification(decision, route.roster, request.query)
+            asked = await self._clarifier.ask(question, decision)
             turn.record(ev.ClarificationAsked(question=asked.question, topics=asked.topics))
             self._say(turn, asked.question)
             self._complete(turn, "clarified")
@@ -232,9 +237,9 @@ class Runtime:
             f"no routing for channel {request.channel!r} of tenant {request.tenant!r} in subset {subset!r}{hint}"
         )
 
-    async def _classify(self, turn: _Turn, route: Route, messages: tuple[Message, ...]) -> Classification:
+    def _question(self, turn: _Turn, route: Route, messages: tuple[Message, ...]) -> ClassificationRequest:
         request = turn.request
-        question = ClassificationRequest(
+        return ClassificationRequest(
             query=request.query,
             roster=route.roster,
             history=messages[:-1],
@@ -245,13 +250,15 @@ class Runtime:
             subset=route.subset,
             rules=route.routing.spec.routing_rules,
         )
+
+    async def _classify(self, question: ClassificationRequest) -> Classification:
         begin = self._clock.monotonic()
         with tracer.start_as_current_span(names.SPAN_ROUTE) as span:
             try:
                 decision = await self._classifier.classify(question)
             except UnknownAgent as error:
                 raise AgentNotFound(str(error)) from error
-            except ClassifierError as error:
+            except (ClassifierError, EncoderError) as error:
                 raise PlatformError("the router failed; see the platform's log") from error
             span.set_attributes(
                 {

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
@@ -21,9 +22,7 @@ from lmos.agents.serving import LocalAgents
 from lmos.clock import Clock, SystemClock
 from lmos.database.engine import Database
 from lmos.encoders.base import Encoder
-from lmos.encoders.registry import encoder_named
 from lmos.models.base import Model
-from lmos.models.registry import model_named
 from lmos.operator.api import routes as operator_routes
 from lmos.operator.manager import Manager
 from lmos.operator.sqlite import SqliteStore
@@ -33,17 +32,19 @@ from lmos.protocols.arc.subscriptions import Limits
 from lmos.resources.agent import Agent as AgentResource
 from lmos.resources.base import Resource
 from lmos.resources.loader import load
-from lmos.router.base import Classifier
-from lmos.router.classifier import default_classifier
+from lmos.router.indices import index_at
 from lmos.runtime.arc_client import ArcAgentClient
+from lmos.runtime.index_sync import IndexSync
 from lmos.runtime.local_client import LocalClient
 from lmos.runtime.routes import RoutingTable
 from lmos.runtime.runtime import Runtime
 from lmos.runtime.turn_log import SqlTurnLog
 from lmos.server.app import create_app, create_rest
 from lmos.server.arc import PlatformAgents
+from lmos.server.deciding import clarifier_for, classifier_for, encoders_for, model_for
 from lmos.server.folder import database_path, hold
 from lmos.server.health import health_routes
+from lmos.server.warmup import Warmup
 from lmos.settings import Settings
 from lmos.telemetry import names
 from lmos.telemetry.logs import logger
@@ -64,7 +65,7 @@ class Platform:
     manager: Manager
     runtime: Runtime
     agents: LocalAgents
-    classifier: Classifier
+    warmup: Warmup
     app: ASGIApp
     operator_app: ASGIApp
     waiting_for: set[str] = field(default_factory=lambda: {"manifests"})
@@ -90,18 +91,24 @@ class Platform:
             stack.push_async_callback(database.aclose)
             store = SqliteStore(database, clock)
             stack.push_async_callback(store.aclose)
-            encoder = encoder or encoder_named("static")
-            agents = LocalAgents(model or _model(settings, encoder))
+            encoders = encoders_for(settings) if encoder is None else (encoder,)
+            agents = LocalAgents(model or model_for(settings, encoders[0]))
             stack.push_async_callback(agents.aclose)
             manager = Manager(store, clock, platform_host=platform_host)
             await stack.enter_async_context(manager)
-            routes = RoutingTable(store, settings.namespace)
-            await stack.enter_async_context(_running(routes))
-            classifier = default_classifier(encoder)
+            classifier = classifier_for(settings, encoders)
+            warmup = Warmup(classifier)
+            await stack.enter_async_context(_running(warmup.run(), "warm-up"))
+            routes = RoutingTable(store, settings.namespace, warmup.note)
+            await stack.enter_async_context(_running(routes.run(), "routing table"))
+            await routes.synced()
+            if settings.router_index:
+                await stack.enter_async_context(_shared_index(settings, store, encoders[-1]))
             runtime = Runtime(
                 log=SqlTurnLog(database),
                 routes=routes,
                 classifier=classifier,
+                clarifier=clarifier_for(settings),
                 clients={
                     "local": LocalClient(agents),
                     "arc": ArcAgentClient(ArcClient(), settings.service_hosts),
@@ -110,7 +117,7 @@ class Platform:
                 deadline=settings.turn_deadline,
             )
             stack.push_async_callback(runtime.aclose)
-            yield _compose(settings, store, manager, runtime, agents, classifier)
+            yield _compose(settings, store, manager, runtime, agents, warmup)
 
     async def start(
         self, paths: Sequence[str | Path] = (), *, agents: Sequence[Agent] = (), resources: Sequence[Resource] = ()
@@ -140,9 +147,10 @@ class Platform:
         return wanted
 
     async def settled(self) -> None:
-        """Wait until everything that the store holds now is reconciled and routable."""
+        """Wait until everything that the store holds now is reconciled and routable, and its agents are learnt."""
         await self.manager.settled()
         await self.runtime.routes.caught_up()
+        await self.warmup.done()
 
     def _local(self, agent: Agent) -> AgentResource:
         return to_local_resource(agent, namespace=self.settings.namespace)
@@ -154,7 +162,7 @@ def _compose(
     manager: Manager,
     runtime: Runtime,
     agents: LocalAgents,
-    classifier: Classifier,
+    warmup: Warmup,
 ) -> Platform:
     waiting_for = {"manifests"}
 
@@ -165,14 +173,13 @@ def _compose(
     arc = arc_routes(PlatformAgents(agents), limits=Limits(frame_bytes=settings.max_body_bytes))
     app = create_app(rest, not_ready=not_ready, arc=arc, max_body_bytes=settings.max_body_bytes)
     operator_app = Starlette(routes=[*operator_routes(store), *health_routes(not_ready)])
-    return Platform(settings, store, manager, runtime, agents, classifier, app, operator_app, waiting_for)
+    return Platform(settings, store, manager, runtime, agents, warmup, app, operator_app, waiting_for)
 
 
 @asynccontextmanager
-async def _running(routes: RoutingTable) -> AsyncGenerator[None]:
-    task = asyncio.create_task(routes.run(), name="routing table")
+async def _running(work: Coroutine[Any, Any, None], name: str) -> AsyncGenerator[None]:
+    task = asyncio.create_task(work, name=name)
     try:
-        await routes.synced()
         yield
     finally:
         task.cancel()
@@ -180,6 +187,8 @@ async def _running(routes: RoutingTable) -> AsyncGenerator[None]:
             await task
 
 
-def _model(settings: Settings, encoder: Encoder) -> Model:
-    key = settings.model_api_key
-    return model_named(settings.model, api_key=key.get_secret_value() if key else None, encoder=encoder)
+@asynccontextmanager
+async def _shared_index(settings: Settings, store: SqliteStore, encoder: Encoder) -> AsyncGenerator[None]:
+    """Keeps the index that `settings` name equal to the agents' examples."""
+    async with aclosing(index_at(settings.router_index)) as index, IndexSync(store, index, encoder):
+        yield
