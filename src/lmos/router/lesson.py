@@ -100,14 +100,13 @@ class Lesson:
     def judge(self, tier: int, vector: Vectors, ngrams: Floats) -> Judgement:
         """Judge one text by the tier's vector (`float32[d]`) and n-gram scores (`float32[1, C + 1]`)."""
         chosen = self.tiers[tier]
-        similarity = chosen.model.vectors @ vector
-        nearest = np.maximum.reduceat(similarity, chosen.model.starts)
-        evidence = Evidence(chosen.model.linear.scores(vector[None, :]), ngrams, nearest[None, :])
+        linear, nearest, similarity = chosen.model.compare(vector)
+        evidence = Evidence(linear, ngrams, nearest)
         capabilities = chosen.calibration.probabilities(evidence)
         return Judgement(
             capabilities[0],
             np.bincount(self.training.agent_of, capabilities[0], len(self.training.agents)).astype(np.float32),
-            nearest[:-1],
+            nearest[0, :-1],
             similarity[: len(self.training.texts)],
             float(chosen.calibration.in_scope(evidence)[0]),
         )

