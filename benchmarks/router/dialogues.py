@@ -137,6 +137,31 @@ def play(world: World, turns: Sequence[Turn], gate: Gate, lessons: Lessons | Non
     return right
 
 
+async def play_decisions(classifier: VectorClassifier, roster: Roster, turns: Sequence[Turn]) -> dict[str, list[bool]]:
+    """As `play`, by whole decisions: the agent is that of a match, else the best candidate."""
+    names = {agent.name for agent in roster.agents}
+    last: dict[str, str] = {}
+    right: dict[str, list[bool]] = defaultdict(list)
+    for turn in turns:
+        current = last.get(turn.dialogue)
+        if turn.agent not in names or (turn.previous is not None and current is None):
+            continue
+        found = await classifier.classify(ClassificationRequest(turn.text, roster, turn.history, current))
+        last[turn.dialogue] = agent = (*found.agents, found.candidates[0].agent)[0]
+        good = agent == turn.agent if turn.kind in ("first", "switch") else agent in turn.accepted
+        right[turn.kind].append(good)
+        right["all"].append(good)
+    return right
+
+
+def measured_world(data: Path, seeds: int) -> tuple[Roster, list[Turn]]:
+    """The roster, of openers that the measured half does not have, and that half's turns."""
+    half = [turn for turn in read_turns(data / "sgd" / "turns_dev.jsonl.gz") if is_measured(turn)]
+    texts = {turn.text for turn in half}
+    openers = [row for row in _openers(data) if row.text not in texts]
+    return roster_of(first_of_each(openers, seeds), data / "sgd" / "agents.json"), half
+
+
 def _leaves(world: World, turn: Turn, current: str) -> bool:
     """Whether leaving `current` is right: at a switch, or when it is wrong and the other agent would be right."""
     if current in turn.accepted:
@@ -215,14 +240,14 @@ async def measure(data: Path, fit_gate: bool, seeds: int) -> None:
     gate: Gate = leaving_probability
     if fit_gate:
         gate = await fitted(data, turns, [row.text for row in of_split(clinc, "train")])
-    half = [turn for turn in turns if is_measured(turn)]
-    texts = {turn.text for turn in half}
-    openers = [row for row in _openers(data) if row.text not in texts]
-    roster = roster_of(first_of_each(openers, seeds), data / "sgd" / "agents.json")
+    roster, half = measured_world(data, seeds)
     for encoders in (["static"], ["onnx"], ["static", "onnx"]):
-        world = World(roster, encoders)
-        await world.judge([turn.text for turn in half])
-        right = play(world, half, gate)
+        if fit_gate:
+            world = World(roster, encoders)
+            await world.judge([turn.text for turn in half])
+            right = play(world, half, gate)
+        else:
+            right = await play_decisions(VectorClassifier(*(encoder_named(name) for name in encoders)), roster, half)
         kinds = ("all", "first", "follow", "switch", "closing")
         shares = "  ".join(f"{kind} {100 * np.mean(right[kind]):.2f} ({len(right[kind])})" for kind in kinds)
         print(f"{'+'.join(encoders):12} {seeds} seeds, own past choices: {shares}", flush=True)

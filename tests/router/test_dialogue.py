@@ -82,3 +82,22 @@ NO_PARTS = {
 @pytest.mark.parametrize("text", NO_PARTS.values(), ids=NO_PARTS.keys())
 def test_text_that_is_one_wish_is_not_cut(text: str) -> None:
     assert parts_of(text) == ()
+
+
+async def test_a_decision_tells_what_it_was_measured_against(classifier: Classifier) -> None:
+    found = await classifier.classify(ClassificationRequest("when does my contract end", ACME, current_agent="billing"))
+    behind = found.explanation
+    assert behind is not None
+    assert behind.scope - behind.scope_limit == pytest.approx(found.in_scope)
+    assert behind.tier.startswith("static")
+
+
+async def test_the_gate_is_explained_only_where_it_was_asked(classifier: Classifier) -> None:
+    alone = await classifier.classify(ClassificationRequest("why is my invoice so high", ACME))
+    request = ClassificationRequest("please cancel my plan", ACME, current_agent="billing")
+    after = await classifier.classify(request)
+    assert alone.explanation is not None
+    assert after.explanation is not None
+    assert alone.explanation.leaving is None
+    assert after.explanation.leaving is not None
+    assert 0 < after.explanation.leaving < 1

@@ -18,7 +18,7 @@ from lmos.resources.agent import STABLE
 from lmos.resources.routing import ChannelRouting
 
 if TYPE_CHECKING:
-    from lmos.router.base import Classification
+    from lmos.router.base import Classification, Explanation
 
 __all__ = ["find_routing", "route"]
 
@@ -96,6 +96,7 @@ def _print(decision: Classification) -> None:
         Text.assemble(status_text(decision.outcome), *([" ", (agents, "bold")] if agents else [])),
         f"{decision.reason}",
         f"confidence {decision.confidence:.2f}, strategy {decision.strategy}",
+        *_numbers(decision),
         sep="\n",
     )
     if not decision.candidates:
@@ -108,6 +109,20 @@ def _print(decision: Classification) -> None:
     console.print(table(("AGENT", "CAPABILITY", "SCORE", "MATCHED EXAMPLES"), rows))
 
 
+def _numbers(decision: Classification) -> list[str]:
+    """What the decision was measured against, one line each."""
+    behind = decision.explanation
+    if behind is None:
+        return []
+    lines = [f"in scope {behind.scope:.2f}, declined below {behind.scope_limit:.2f} (encoder {behind.tier})"]
+    if len(decision.candidates) > 1:
+        margin = decision.candidates[0].score - decision.candidates[1].score
+        lines.append(f"margin between the best two {margin:.2f}, asks below {behind.margin_limit:.2f}")
+    if behind.leaving is not None:
+        lines.append(f"leaves the current agent {behind.leaving:.2f}, goes on with it below {behind.leaving_limit:.2f}")
+    return lines
+
+
 def _document(query: str, routing: ChannelRouting, decision: Classification) -> dict[str, Any]:
     return {
         "query": query,
@@ -118,4 +133,16 @@ def _document(query: str, routing: ChannelRouting, decision: Classification) -> 
         "strategy": decision.strategy,
         "reason": decision.reason,
         "candidates": [c.model_dump(mode="json", by_alias=True) for c in decision.candidates],
+        "explanation": None if decision.explanation is None else _explained(decision.explanation),
+    }
+
+
+def _explained(behind: Explanation) -> dict[str, Any]:
+    return {
+        "encoder": behind.tier,
+        "inScope": behind.scope,
+        "inScopeLimit": behind.scope_limit,
+        "marginLimit": behind.margin_limit,
+        "leaving": behind.leaving,
+        "leavingLimit": behind.leaving_limit,
     }

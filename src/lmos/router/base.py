@@ -22,6 +22,7 @@ __all__ = [
     "ClassificationRequest",
     "Classifier",
     "ClassifierError",
+    "Explanation",
     "Index",
     "IndexEntry",
     "IndexHit",
@@ -84,6 +85,24 @@ class ClassificationRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """The numbers behind a decision by examples.
+
+    `tier` is the encoder that decided. The message is declined when `scope` is below `scope_limit`; the customer is
+    asked when the best agent's score is less than `margin_limit` above the second's. `leaving` is the probability that
+    the message does not go on with the current agent (from `leaving_limit` on it is judged as if it were the first);
+    `None` where there is no current agent, or nothing had to be weighed.
+    """
+
+    tier: str
+    scope: float
+    scope_limit: float
+    margin_limit: float
+    leaving: float | None = None
+    leaving_limit: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
 class Classification:
     """The decision. `agents` is empty unless `outcome` is `match`; `confidence` (0..1) is the best agent's probability.
 
@@ -98,6 +117,7 @@ class Classification:
     strategy: str
     reason: str
     in_scope: float | None = None
+    explanation: Explanation | None = None
 
 
 class ClassifierError(Exception):

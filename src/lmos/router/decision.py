@@ -16,8 +16,8 @@ from lmos.router.cascade import Judged
 
 __all__ = ["SURE_MARGIN", "candidates_of", "classification", "decide"]
 
-# Ask when the best agent's probability is not this far above the second's: with two agents, send on at 80 %.
-SURE_MARGIN = 0.6
+# Ask when the best agent's probability is not this far above the second's: with two agents, send on at 85 %.
+SURE_MARGIN = 0.7
 MOST_CANDIDATES = 5
 MOST_EXAMPLES = 3
 LEAST_SIMILARITY = 0.3

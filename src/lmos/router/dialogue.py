@@ -58,23 +58,23 @@ CLEAR_MARGIN = 0.9
 
 # The gate's weights, in the order of `Cues`.
 WEIGHTS = (
-    0.3671,  # log_ratio
-    2.3484,  # other
-    1.5257,  # current
-    0.3251,  # other_similarity
-    -0.5504,  # current_similarity
-    0.1151,  # scope
-    1.9089,  # length
-    -0.0528,  # short
-    -0.2993,  # answers
-    -0.1338,  # reply
-    -0.6949,  # points_back
-    -0.5451,  # opens_follow_up
-    0.5723,  # asks
-    0.1512,  # new_request
-    -1.4054,  # empty
+    0.4871,  # log_ratio
+    2.2216,  # other
+    1.7768,  # current
+    0.3859,  # other_similarity
+    -0.2643,  # current_similarity
+    -0.0872,  # scope
+    1.9139,  # length
+    0.0119,  # short
+    -0.3431,  # answers
+    -0.1241,  # reply
+    -0.6924,  # points_back
+    -0.5037,  # opens_follow_up
+    0.6010,  # asks
+    0.0891,  # new_request
+    -1.4138,  # empty
 )
-BIAS = -8.7462
+BIAS = -8.5863
 
 Probabilities = NDArray[np.float32]
 

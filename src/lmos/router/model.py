@@ -79,7 +79,8 @@ class EmbeddingModel:
         linear = fit_linear(vectors, labels, classes, sample_weights=weights, start=start, iterations=iterations)
         starts = np.searchsorted(labels, np.arange(classes))
         sizes = np.diff(starts, append=len(labels))
-        return cls(linear, vectors, starts, np.add.reduceat(vectors, starts) / sizes[:, None].astype(np.float32))
+        centres = np.add.reduceat(vectors, starts) / sizes[:, None]
+        return cls(linear, vectors, starts, centres.astype(np.float32))
 
     def scores(self, vectors: Floats) -> tuple[Floats, Floats]:
         """`Evidence.linear` and `Evidence.cosine` of the texts with these vectors."""

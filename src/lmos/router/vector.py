@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from lmos.encoders.base import Encoder
-from lmos.router.base import Classification, ClassificationRequest, Roster
+from lmos.router.base import Classification, ClassificationRequest, Explanation, Roster
 from lmos.router.cascade import Cascade, Judged
 from lmos.router.clarify import chosen_topic
-from lmos.router.decision import candidates_of, classification, decide
-from lmos.router.dialogue import blend, clearly_elsewhere, leaving_probability, observe, stands_alone
+from lmos.router.decision import SURE_MARGIN, candidates_of, classification, decide
+from lmos.router.dialogue import Cues, blend, clearly_elsewhere, leaving_probability, observe, stands_alone
 from lmos.router.split import joined, parts_of
 from lmos.router.text import normalise, readable
 
@@ -58,7 +58,11 @@ class VectorClassifier:
             or await self._several(request, judged)
             or self._weigh(request, judged, current)
         )
-        return found if found.in_scope is not None else replace(found, in_scope=judged.in_scope)
+        return replace(
+            found,
+            in_scope=judged.in_scope if found.in_scope is None else found.in_scope,
+            explanation=found.explanation or _explanation(judged),
+        )
 
     def _certain(self, request: ClassificationRequest, judged: Judged, current: str | None) -> Classification | None:
         """What needs no weighing: no words, an answer to our own question, an example word for word."""
@@ -102,6 +106,12 @@ class VectorClassifier:
             return decide(candidates, in_scope=judged.in_scope, strategy=self.name)
         cues = observe(request.query, request.history, judged, current)
         leaving = leaving_probability(cues)
+        return replace(self._go_on(request, judged, current, cues, leaving), explanation=_explanation(judged, leaving))
+
+    def _go_on(
+        self, request: ClassificationRequest, judged: Judged, current: str, cues: Cues, leaving: float
+    ) -> Classification:
+        """The decision about a message that reaches agent `current`."""
         alone = decide(candidates_of(judged, judged.judgement.agents), in_scope=judged.in_scope, strategy=self.name)
         if leaving >= LEAVE or clearly_elsewhere(cues):
             return alone
@@ -114,3 +124,8 @@ class VectorClassifier:
                 return together
         reason = f"The message goes on with the topic of agent {current!r} ({1 - leaving:.0%} sure)."
         return classification("match", (current,), together.candidates, self.name, reason)
+
+
+def _explanation(judged: Judged, leaving: float | None = None) -> Explanation:
+    encoder = judged.lesson.tiers[judged.tier].encoder
+    return Explanation(encoder, judged.judgement.scope, judged.calibration.threshold, SURE_MARGIN, leaving, LEAVE)
