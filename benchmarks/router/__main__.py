@@ -1,5 +1,8 @@
-"""`python -m benchmarks.router DATA`: accuracy, abstention, calibration and latency of the router, and LMOS's for
-comparison, on the routing sets in the folder DATA (`lmos`, `clinc150`, `ohf_intents`). Nothing is tuned on a test set.
+"""`python -m benchmarks.router DATA`: all figures of the router in one run, and Eclipse LMOS's routers beside them.
+
+DATA is a folder with the routing sets `lmos`, `clinc150`, `ohf_intents` and `sgd`. The raw run goes to
+`benchmarks/results/router.json`, from which `benchmarks.router.tables` writes the documentation's tables. Seeds are
+the first N training rows of each capability; nothing is tuned on a test set.
 """
 
 from __future__ import annotations
@@ -7,6 +10,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import platform
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +22,18 @@ import numpy as np
 
 from benchmarks.router.baselines import knn, ranker
 from benchmarks.router.datasets import NONE, Row, first_of_each, of_split, read_rows, roster_of, with_typos
+from benchmarks.router.dialogues import measured_world, play_decisions
 from benchmarks.router.measure import Figures, classify_all, figures
+from benchmarks.router.strangers import draw, meet
 from lmos.encoders.base import Encoder
+from lmos.encoders.cached import CachedEncoder
 from lmos.encoders.registry import encoder_named
 from lmos.router.base import Roster
 from lmos.router.vector import VectorClassifier
 
+RESULTS = Path(__file__).parent.parent / "results" / "router.json"
+ENTRIES = 200_000
+TIMED = 400
 ENCODERS: dict[str, tuple[str, ...]] = {"static": ("static",), "onnx": ("onnx",), "cascade": ("static", "onnx")}
 HEAD = (
     f"{'set':22}{'encoder':9}{'seeds':>6}{'texts':>6}{'capab.':>8}{'agent':>8}{'±':>6}{'ECE':>6}{'asked':>7}{'direct':>8}"
@@ -60,18 +71,60 @@ def cases(data: Path) -> list[Case]:
     ]
 
 
-async def run(case: Case, encoder: str) -> tuple[Figures, float]:
+class Shared:
+    """Encoders that remember all texts of a run, so that each is read once however many rosters meet it."""
+
+    def __init__(self) -> None:
+        self._known = {name: CachedEncoder(encoder_named(name), ENTRIES) for name in ("static", "onnx")}
+
+    def of(self, setting: str) -> tuple[Encoder, ...]:
+        return tuple(self._known[name] for name in ENCODERS[setting])
+
+
+async def run(case: Case, encoders: Sequence[Encoder]) -> tuple[Figures, float]:
     """The figures of one line, and the seconds that learning took."""
-    classifier = VectorClassifier(*(encoder_named(name) for name in ENCODERS[encoder]))
+    for encoder in encoders:
+        await encoder.encode([row.text for row in (*case.test, *case.strangers)])
+    classifier = VectorClassifier(*encoders)
     start = time.perf_counter()
-    await classifier.cascade.learner.settled(case.roster)
+    await classifier.prepare(case.roster)
     learnt = time.perf_counter() - start
     found, spent = await classify_all(classifier, case.roster, case.test)
     strangers, _ = await classify_all(classifier, case.roster, case.strangers)
     return figures(case.test, found, spent, strangers), learnt
 
 
-async def baseline(case: Case, encoder: Encoder) -> str:
+async def latency(data: Path, setting: str) -> dict[str, Any]:
+    """Milliseconds of single decisions on texts that no cache has seen, with 150 capabilities of ten examples."""
+    roster = roster_of(of_split(read_rows(data / "clinc150" / "fewshot.csv"), "train_10"))
+    test = of_split(read_rows(data / "clinc150" / "data.csv"), "test")
+    classifier = VectorClassifier(*(encoder_named(name) for name in ENCODERS[setting]))
+    await classifier.prepare(roster)
+    await classify_all(classifier, roster, test[:20])
+    _, spent = await classify_all(classifier, roster, test[20 :: len(test) // TIMED])
+    p50, p95 = (float(np.quantile(spent, share)) for share in (0.5, 0.95))
+    return {"encoder": setting, "p50": p50, "p95": p95, "mean": float(np.mean(spent))}
+
+
+async def changes(data: Path, setting: str) -> dict[str, Any]:
+    """What a change of the roster costs, and memory: in a process that does nothing else."""
+    command = (sys.executable, "-m", "benchmarks.router.changes", str(data), "--encoder", setting)
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    return json.loads(output)
+
+
+async def conversations(data: Path, setting: str, encoders: Sequence[Encoder]) -> dict[str, Any]:
+    """SGD's measured half, whole decisions, the current agent being the router's own last choice."""
+    roster, turns = measured_world(data, 20)
+    for encoder in encoders:
+        await encoder.encode([turn.text for turn in turns])
+    right = await play_decisions(VectorClassifier(*encoders), roster, turns)
+    shares = {kind: 100 * float(np.mean(hits)) for kind, hits in right.items()}
+    return {"encoder": setting, "turns": len(right["all"]), **shares}
+
+
+async def baseline(case: Case, encoder: Encoder) -> dict[str, Any]:
     """LMOS's routers on the same seeds and vectors: examples only, as they read nothing else."""
     seeds = [(text, a.name) for a in case.roster.agents for c in a.capabilities for text in c.examples]
     agents = [agent for _, agent in seeds]
@@ -84,11 +137,13 @@ async def baseline(case: Case, encoder: Encoder) -> str:
     right = np.mean([found == agent for found, agent in zip(votes, truth, strict=True)])
     answered = np.array([found is not None for found in sure])
     correct = np.array([found == agent for found, agent in zip(sure, truth, strict=True)])
-    share = f"{100 * correct[answered].mean():.2f} right" if answered.any() else "none"
-    return (
-        f"{case.name:22}{encoder.name[:8]:9}{len(seeds):6}{len(truth):6}  LMOS kNN-5: agent {100 * right:.2f}; "
-        f"LMOS ranker answers {100 * answered.mean():.1f} % ({share})"
-    )
+    return {
+        "set": case.name,
+        "encoder": encoder.name,
+        "knn5_agent": 100 * float(right),
+        "ranker_answers": 100 * float(answered.mean()),
+        "ranker_right": 100 * float(correct[answered].mean()) if answered.any() else None,
+    }
 
 
 def line(case: Case, encoder: str, found: Figures, learnt: float) -> str:
@@ -104,32 +159,54 @@ def line(case: Case, encoder: str, found: Figures, learnt: float) -> str:
     )
 
 
-async def measure(data: Path, encoders: Sequence[str], only: str) -> list[dict[str, Any]]:
-    """Print the table; the same figures as JSON records."""
-    records: list[dict[str, Any]] = []
+async def measure(data: Path, settings: Sequence[str], only: str) -> dict[str, Any]:
+    """Print all figures as they come, and return them."""
+    shared = Shared()
+    raw: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
+    accuracy: list[dict[str, Any]] = []
     chosen = [case for case in cases(data) if only.casefold() in case.name.casefold()]
+    raw["onnx"] = encoder_named("onnx").name
+    raw["accuracy"] = accuracy
     print(HEAD)
-    for encoder in encoders:
+    for setting in settings:
         for case in chosen:
-            found, learnt = await run(case, encoder)
-            print(line(case, encoder, found, learnt), flush=True)
-            records.append({"set": case.name, "encoder": encoder, "learn_seconds": learnt, **found.as_json()})
-    minilm = encoder_named("onnx")
-    for case in chosen:
-        print(await baseline(case, minilm), flush=True)
-    return records
+            found, learnt = await run(case, shared.of(setting))
+            print(line(case, setting, found, learnt), flush=True)
+            accuracy.append({"set": case.name, "encoder": setting, "learn_seconds": learnt, **found.as_json()})
+    raw["baselines"] = [await baseline(case, shared.of("onnx")[0]) for case in chosen]
+    if not only:
+        await _others(data, settings, shared, raw)
+    for name in ("baselines", "small_rosters", "dialogues", "latency", "changes"):
+        print(f"\n{name}:", *(json.dumps(record) for record in raw.get(name, ())), sep="\n  ")
+    return raw
+
+
+async def _others(data: Path, settings: Sequence[str], shared: Shared, raw: dict[str, Any]) -> None:
+    """All that is not accuracy on a set."""
+    rosters = list(draw(data))
+    raw["small_rosters"] = [
+        {"encoder": setting, **met} for setting in settings for met in await meet(shared.of(setting), rosters)
+    ]
+    raw["dialogues"] = [await conversations(data, setting, shared.of(setting)) for setting in settings]
+    raw["latency"] = [await latency(data, setting) for setting in settings]
+    raw["changes"] = [await changes(data, setting) for setting in settings]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.router", description=__doc__)
     parser.add_argument("data", type=Path, help="folder with the routing sets")
     parser.add_argument("--encoder", action="append", choices=sorted(ENCODERS), help="default: all three")
-    parser.add_argument("--only", default="", help="part of the names of the lines to run")
-    parser.add_argument("--raw", type=Path, help="JSON file for the figures")
+    parser.add_argument(
+        "--only", default="", help="part of the names of the sets to run; nothing else is measured then"
+    )
+    parser.add_argument("--raw", type=Path, help=f"file for the raw run; default {RESULTS.name} for whole runs")
     arguments = parser.parse_args()
-    records = asyncio.run(measure(arguments.data, arguments.encoder or list(ENCODERS), arguments.only))
-    if arguments.raw is not None:
-        arguments.raw.write_text(json.dumps(records, indent=1), encoding="utf-8")
+    raw = asyncio.run(measure(arguments.data, arguments.encoder or list(ENCODERS), arguments.only))
+    whole = not arguments.only and not arguments.encoder
+    target = arguments.raw or (RESULTS if whole else None)
+    if target is not None:
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

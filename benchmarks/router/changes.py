@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +32,8 @@ def resident_megabytes() -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-async def measure(data: Path, name: str) -> None:
+async def change(data: Path, name: str) -> dict[str, Any]:
+    """The figures of one setting. Texts of the joining agent have been read by no cache before."""
     seeds = of_split(read_rows(data / "clinc150" / "fewshot.csv"), "train_10")
     test = [row for row in of_split(read_rows(data / "clinc150" / "data.csv"), "valid") if row.agent != NONE][::5]
     whole = roster_of(seeds)
@@ -55,12 +58,17 @@ async def measure(data: Path, name: str) -> None:
 
     sure = [(a, b) for a, b in zip(joined, alone, strict=True) if a.outcome == "match"]
     lost = 100 * float(np.mean([b.outcome != "match" or b.agents != a.agents for a, b in sure]))
-    print(
-        f"{name:8} decision {np.median(spent):.2f} ms; "
-        f"agent live after {live:.2f} s ({right(_best(first)):.1f} % right), "
-        f"settled after {settled:.1f} s ({right(_best(later)):.1f} %); sure matches lost by removing it {lost:.2f} % "
-        f"of {len(sure)}; {resident_megabytes():.0f} MB"
-    )
+    return {
+        "encoder": name,
+        "milliseconds": float(np.median(spent)),
+        "live_seconds": live,
+        "live_right": right(_best(first)),
+        "settled_seconds": settled,
+        "settled_right": right(_best(later)),
+        "sure_matches": len(sure),
+        "sure_matches_lost": lost,
+        "megabytes": resident_megabytes(),
+    }
 
 
 def _best(found: list[Classification]) -> list[str]:
@@ -72,7 +80,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with the routing sets")
     parser.add_argument("--encoder", default="cascade", choices=sorted(SETTINGS))
     arguments = parser.parse_args()
-    asyncio.run(measure(arguments.data, arguments.encoder))
+    print(json.dumps(asyncio.run(change(arguments.data, arguments.encoder)), indent=1))
 
 
 if __name__ == "__main__":

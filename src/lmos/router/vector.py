@@ -113,10 +113,12 @@ class VectorClassifier:
     ) -> Classification:
         """The decision about a message that reaches agent `current`."""
         alone = decide(candidates_of(judged, judged.judgement.agents), in_scope=judged.in_scope, strategy=self.name)
-        if leaving >= LEAVE or clearly_elsewhere(cues):
-            return alone
-        agents = blend(judged.judgement.agents, judged.lesson.training.agents.index(current), leaving)
+        own = judged.lesson.training.agents.index(current)
+        agents = blend(judged.judgement.agents, own, leaving)
+        # It may well leave, but not for an agent that is less likely than the current one.
         together = decide(candidates_of(judged, agents), in_scope=judged.in_place, strategy=self.name)
+        if clearly_elsewhere(cues) or (leaving >= LEAVE and int(agents.argmax()) != own):
+            return alone
         if stands_alone(request.query, cues, judged.in_scope >= 0):
             if alone.outcome == "ambiguous":
                 return alone
