@@ -74,6 +74,28 @@ async def test_the_least_recently_used_roster_is_forgotten_first() -> None:
     assert await learner.lesson(Roster((BILLING,))) is not first
 
 
+async def test_the_first_answer_about_a_long_roster_does_not_wait_for_all_of_it() -> None:
+    topics = {"billing": "the bill of week", "contract": "the tariff with number", "support": "the router of model"}
+    long = Roster(
+        tuple(
+            RosterAgent(name, capabilities=(RosterCapability("c", examples=tuple(_numbered(text, 700))),))
+            for name, text in topics.items()
+        )
+    )
+    learner = Learner([encoder_named("static")])
+    first = await learner.lesson(long)
+    assert first.provisional
+    assert len(first.training.texts) < 40
+    assert len(first.exact) == 2100
+    assert len((await learner.settled(long)).training.texts) == 2103
+
+
+def _numbered(text: str, count: int) -> list[str]:
+    """So many texts that differ in a word of letters."""
+    letters = "abcdefghij"
+    return [f"{text} {letters[n // 100]}{letters[n // 10 % 10]}{letters[n % 10]}" for n in range(count)]
+
+
 class Failing:
     """An encoder whose server is down until `up` is set."""
 

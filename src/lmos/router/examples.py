@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
@@ -75,15 +75,29 @@ class TrainingSet:
             )
         ).hexdigest()
 
+    def thinned(self, most: int) -> TrainingSet:
+        """The set with at most `most` examples of each capability: the first by their hashes."""
+        dealt: dict[int, int] = defaultdict(int)
+        kept = ~self.is_example
+        for row in self._by_hash():
+            label = int(self.labels[row])
+            if self.is_example[row] and dealt[label] < most:
+                dealt[label] += 1
+                kept[row] = True
+        texts = tuple(text for text, keep in zip(self.texts, kept.tolist(), strict=True) if keep)
+        return replace(self, texts=texts, labels=self.labels[kept], is_example=self.is_example[kept])
+
+    def _by_hash(self) -> list[int]:
+        return sorted(range(len(self.texts)), key=lambda i: sha256(self.texts[i].encode("utf-8", "replace")).digest())
+
     def folds(self, count: int) -> NDArray[np.int64]:
         """A fold in 0..count-1 for each example, -1 for other texts: spread evenly within each capability.
 
         Texts are dealt in the order of their hashes, so other capabilities do not change a capability's folds.
         """
         folds = np.full(len(self.texts), -1, np.int64)
-        order = sorted(range(len(self.texts)), key=lambda i: sha256(self.texts[i].encode("utf-8", "replace")).digest())
         dealt: dict[int, int] = defaultdict(int)
-        for row in order:
+        for row in self._by_hash():
             if self.is_example[row]:
                 label = int(self.labels[row])
                 folds[row] = dealt[label] % count

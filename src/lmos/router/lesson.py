@@ -23,7 +23,7 @@ from lmos.router.ngrams import NgramModel
 from lmos.router.spelling import Spelling
 from lmos.router.text import normalise
 
-__all__ = ["Judgement", "Lesson", "Tier", "calibrated", "held_out", "learn", "relearn"]
+__all__ = ["Judgement", "Lesson", "Tier", "calibrated", "held_out", "learn", "relearn", "sketch"]
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -72,8 +72,8 @@ class Lesson:
 
     `background` are the rows of `BACKGROUND` that are strangers here. They are the models' last class.
 
-    `exact` maps the normal form of each example to the agents that have it. `provisional` means that the calibration
-    is still that of the roster before.
+    `exact` maps the normal form of each example to the agents that have it. `provisional` means that a
+    better lesson is being learnt: the calibration is that of the roster before, or only a part of the texts was read.
     """
 
     training: TrainingSet
@@ -223,22 +223,40 @@ def _embeddings(
     )
 
 
+def sketch(
+    whole: TrainingSet,
+    training: TrainingSet,
+    vectors: Sequence[Vectors],
+    background: Sequence[Vectors],
+    encoders: Sequence[str],
+    known: frozenset[str],
+) -> Lesson:
+    """As `learn`, from a part of a roster's texts: for the first queries, while the whole is learnt."""
+    lesson = learn(training, vectors, background, encoders, known)
+    return replace(lesson, exact=_owners(whole), spelling=Spelling(whole.texts, known), provisional=True)
+
+
+def _owners(training: TrainingSet) -> dict[str, frozenset[str]]:
+    """The agents that have each example, by its normal form."""
+    found: dict[str, set[str]] = defaultdict(set)
+    examples: list[int] = np.flatnonzero(training.is_example).tolist()
+    for row in examples:
+        found[normalise(training.texts[row])].add(training.capabilities[int(training.labels[row])][0])
+    return {text: frozenset(agents) for text, agents in found.items()}
+
+
 def _read(training: TrainingSet, background: Labels, known: frozenset[str]) -> Lesson:
     """All of a lesson that needs no encoder."""
     rows: list[int] = background.tolist()
     counts = count_ngrams([*training.texts, *(BACKGROUND[row] for row in rows)])
     labels = np.concatenate([training.labels, np.full(len(background), len(training.capabilities))])
-    exact: dict[str, set[str]] = defaultdict(set)
-    examples: list[int] = np.flatnonzero(training.is_example).tolist()
-    for row in examples:
-        exact[normalise(training.texts[row])].add(training.capabilities[int(training.labels[row])][0])
     return Lesson(
         training,
         background,
         counts,
         NgramModel.fit(counts, labels, len(training.capabilities) + 1),
         Spelling(training.texts, known),
-        {text: frozenset(agents) for text, agents in exact.items()},
+        _owners(training),
         (),
     )
 
