@@ -33,7 +33,7 @@ _FIXES: Final = {
 
 
 def open_sqlite(url: URL, synchronous: Synchronous, readers: int) -> tuple[Engine, Engine]:
-    """The engines for writing (one connection) and reading (`readers` connections) of one file.
+    """The engines for writing (two connections) and reading (`readers` connections) of one file.
 
     Raises `DatabaseError` for an in-memory database and for a file that cannot be opened.
     """
@@ -49,7 +49,8 @@ def open_sqlite(url: URL, synchronous: Synchronous, readers: int) -> tuple[Engin
         raise DatabaseError(
             f"data folder {str(path.parent)!r} cannot be made: {error.strerror}; choose another"
         ) from error
-    writer = _engine(url, 1, f"PRAGMA synchronous={synchronous}", "BEGIN IMMEDIATE")
+    # One is kept by the writer thread, the other is for migrations.
+    writer = _engine(url, 2, f"PRAGMA synchronous={synchronous}", "BEGIN IMMEDIATE")
     reader = _engine(url, readers, "PRAGMA query_only=on", "BEGIN")
     try:
         with writer.connect() as connection:
@@ -88,7 +89,11 @@ def _engine(url: URL, connections: int, setting: str, begin: str) -> Engine:
         connection.execute(setting)
 
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        raw: Any = connection.connection.driver_connection
+        try:
+            raw.execute(begin)
+        except sqlite3.Error as error:
+            raise DBAPIError(begin, None, error) from error
 
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", on_begin)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -49,6 +50,7 @@ class Writer:
         self._engine = engine
         self._translate = translate
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._connection: Connection | None = None  # kept: taking one from the pool costs as much as a small write
         self._lock = threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="lmos-database-writer", daemon=True)
@@ -85,6 +87,7 @@ class Writer:
             more = self._take(batch)
             if batch:
                 _deliver(batch, self._write(batch))
+        self._let_go()
 
     def _take(self, batch: list[_Item]) -> bool:
         """Fill `batch` with what waits, at least one item; false after the end mark."""
@@ -103,17 +106,34 @@ class Writer:
         """A result or a `_Failure` for each item."""
         begun = False
         try:
-            with self._engine.begin() as connection:
+            with self._transaction() as connection:
                 begun = True
                 return _run_together(connection, batch)
         except Exception as error:  # noqa: BLE001 - the border of the thread: callers get it, the thread goes on
             if not begun or len(batch) == 1:
                 return [self._failure(error) for _ in batch]
         try:
-            with self._engine.begin() as connection:
+            with self._transaction() as connection:
                 return [self._run_alone(connection, item) for item in batch]
         except Exception as error:  # noqa: BLE001 - as above; here the transaction itself failed
             return [self._failure(error) for _ in batch]
+
+    @contextmanager
+    def _transaction(self) -> Generator[Connection]:
+        """A transaction on the kept connection; one that fails in any way is not used again."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        try:
+            with self._connection.begin():
+                yield self._connection
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _run_alone(self, connection: Connection, item: _Item) -> Any:
         try:

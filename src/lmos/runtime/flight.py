@@ -33,6 +33,7 @@ class Recorder:
         self._clock = clock
         self._publish = publish
         self._last: asyncio.Future[Any] | None = None
+        self._pending: list[TurnEvent] = []
         self.error: BaseException | None = None
         self.next_seq = 0
 
@@ -45,24 +46,38 @@ class Recorder:
         claimed.add_done_callback(lambda done: self._claimed(done, expected, started.model_copy(update={"seq": seq})))
 
     def record(self, *events: TurnEvent) -> None:
-        """Append without waiting. Raises what an earlier append of this turn failed with."""
+        """Append without waiting; what is recorded in one go is appended in one go.
+
+        Raises what an earlier append of this turn failed with.
+        """
         if self.error is not None:
             raise self.error
         now = self._clock.now()
-        stamped: list[TurnEvent] = []
+        if not self._pending:
+            asyncio.get_running_loop().call_soon(self._submit)
         for event in events:
-            stamped.append(event.model_copy(update={"seq": self.next_seq, "at": now}))
+            self._pending.append(event.model_copy(update={"seq": self.next_seq, "at": now}))
             self.next_seq += 1
-        self._last = self._log.submit(self._key, stamped)
-        self._last.add_done_callback(lambda done: self._landed(done, stamped))
 
     async def flush(self) -> None:
-        """Wait until everything recorded is durable. Raises what the log raised."""
+        """Wait until everything recorded is durable. Raises what the log raised first."""
+        self._submit()
         if self._last is not None:
             # Not its own error is told, but the first: what follows a failed claim fails for want of it.
             await asyncio.wait([self._last])
         if self.error is not None:
             raise self.error
+
+    def _submit(self) -> None:
+        events, self._pending = self._pending, []
+        if not events:
+            return
+        try:
+            self._last = self._log.submit(self._key, events)
+        except Exception as error:  # noqa: BLE001 - it has no caller: `record` and `flush` raise it
+            self.error = self.error or error
+            return
+        self._last.add_done_callback(lambda done: self._landed(done, events))
 
     def _claimed(self, done: asyncio.Future[Begun], expected: Begun, started: TurnStarted) -> None:
         if not done.cancelled() and done.exception() is None and done.result() != expected:

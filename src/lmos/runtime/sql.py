@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import (
     Column,
@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from lmos.conversation.turn import TurnKey
 from lmos.database.base import Schema
+from lmos.database.prepared import Prepared
 
 __all__ = [
     "SCHEMA",
@@ -80,16 +81,19 @@ _events = Table(
     sqlite_with_rowid=False,
 )
 
-# Statements are built once: building one costs more than running it. Names that start with `k_` are keys.
+# Statements are on the path of every turn: compiled once, run by the driver. Names that start with `k_` are keys.
 _t, _e = _turns.c, _events.c
 _this_turn = _t.tenant == bindparam("k_tenant")
 _this_turn &= _t.conversation == bindparam("k_conversation")
 _this_turn &= _t.turn == bindparam("k_turn")
 
-_SELECT_TURN = select(_t.fingerprint, _t.state, _t.attempt, _t.next_seq).where(_this_turn)
-_INSERT_TURNS = insert(_turns)
-_INSERT_EVENTS = insert(_events)
-_RESTART_TURNS = (
+_SELECT_TURN = Prepared(select(_t.fingerprint, _t.state, _t.attempt, _t.next_seq).where(_this_turn))
+_INSERT_TURNS = Prepared(
+    insert(_turns),
+    ("tenant", "conversation", "turn", "fingerprint", "state", "attempt", "next_seq", "query", "started_at"),
+)
+_INSERT_EVENTS = Prepared(insert(_events), ("tenant", "conversation", "turn", "seq", "body"))
+_RESTART_TURNS = Prepared(
     update(_turns)
     .where(_this_turn)
     .values(
@@ -103,7 +107,7 @@ _RESTART_TURNS = (
         ended_at=None,
     )
 )
-_ADVANCE_TURNS = (
+_ADVANCE_TURNS = Prepared(
     update(_turns)
     .where(_this_turn, _t.state == "running", _t.next_seq == bindparam("first_seq"))
     .values(
@@ -116,7 +120,7 @@ _ADVANCE_TURNS = (
         ended_at=bindparam("to_ended_at"),
     )
 )
-_SELECT_BODIES = (
+_SELECT_BODIES = Prepared(
     select(_e.body)
     .where(
         _e.tenant == bindparam("k_tenant"),
@@ -126,7 +130,7 @@ _SELECT_BODIES = (
     )
     .order_by(_e.seq)
 )
-_SELECT_SUMMARIES = (
+_SELECT_SUMMARIES = Prepared(
     select(_t.turn, _t.state, _t.agent, _t.query, _t.answer, _t.capability, _t.outcome)
     .where(_t.tenant == bindparam("k_tenant"), _t.conversation == bindparam("k_conversation"))
     .order_by(_t.id.desc())
@@ -140,39 +144,39 @@ SummaryRow = tuple[str, str, str | None, str, str | None, str | None, str | None
 
 def select_turn(connection: Connection, key: TurnKey) -> tuple[str, str, int, int] | None:
     """Fingerprint, state, attempt and next seq of a turn. One by one: SQLite scans the table for a list of keys."""
-    row = connection.execute(_SELECT_TURN, keyed(key)).one_or_none()
-    return None if row is None else (row[0], row[1], row[2], row[3])
+    found = _SELECT_TURN.fetch(connection, keyed(key))
+    return None if not found else (found[0][0], found[0][1], found[0][2], found[0][3])
 
 
 def insert_turns(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """New turns; a row has every column but `id` and those that events fill."""
-    connection.execute(_INSERT_TURNS, rows)
+    _INSERT_TURNS.run(connection, rows)
 
 
 def restart_turns(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Another attempt: `k_*`, `to_attempt`, `to_next_seq`. What the earlier attempt found is forgotten."""
-    connection.execute(_RESTART_TURNS, rows)
+    _RESTART_TURNS.run(connection, rows)
 
 
 def advance_turns(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
     """Move turns that run and expect `first_seq`; returns how many did. `None` in `to_*` keeps what is known."""
-    return connection.execute(_ADVANCE_TURNS, rows).rowcount
+    return _ADVANCE_TURNS.run(connection, rows)
 
 
 def insert_events(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Events as JSON `body`, keyed by turn and `seq`."""
-    connection.execute(_INSERT_EVENTS, rows)
+    _INSERT_EVENTS.run(connection, rows)
 
 
 def select_bodies(connection: Connection, key: TurnKey, after: int) -> list[str]:
     """JSON of the events with `seq > after`, in order."""
-    return list(connection.execute(_SELECT_BODIES, {**keyed(key), "after": after}).scalars())
+    return [body for (body,) in _SELECT_BODIES.fetch(connection, {**keyed(key), "after": after})]
 
 
 def select_summaries(connection: Connection, tenant: str, conversation: str, limit: int) -> list[SummaryRow]:
     """The newest `limit` turns, newest first."""
     keys = {"k_tenant": tenant, "k_conversation": conversation, "most": limit}
-    return [tuple(row) for row in connection.execute(_SELECT_SUMMARIES, keys)]
+    return cast("list[SummaryRow]", _SELECT_SUMMARIES.fetch(connection, keys))
 
 
 def keyed(key: TurnKey) -> dict[str, Any]:
