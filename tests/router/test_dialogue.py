@@ -101,3 +101,13 @@ async def test_the_gate_is_explained_only_where_it_was_asked(classifier: Classif
     assert alone.explanation.leaving is None
     assert after.explanation.leaving is not None
     assert 0 < after.explanation.leaving < 1
+
+
+async def test_the_current_agent_leads_a_question_about_a_message_that_is_likely_its_own(
+    classifier: Classifier,
+) -> None:
+    query = "how do I pay for a new plan"
+    alone = await classifier.classify(ClassificationRequest(query, ACME))
+    within = await classifier.classify(ClassificationRequest(query, ACME, current_agent="billing"))
+    assert (alone.outcome, alone.candidates[0].agent) == ("ambiguous", "contract")
+    assert (within.outcome, within.candidates[0].agent) == ("ambiguous", "billing")

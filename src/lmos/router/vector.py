@@ -121,11 +121,18 @@ class VectorClassifier:
             return alone
         if stands_alone(request.query, cues, judged.in_scope >= 0):
             if alone.outcome == "ambiguous":
-                return alone
+                return _asked_on(alone, together, current)
             if together.outcome != "match":
                 return together
         reason = f"The message goes on with the topic of agent {current!r} ({1 - leaving:.0%} sure)."
         return classification("match", (current,), together.candidates, self.name, reason)
+
+
+def _asked_on(alone: Classification, together: Classification, current: str) -> Classification:
+    """The question about a message that is not clear by itself, when the conversation most likely goes on: whatever is
+    asked, the current agent is the best candidate."""
+    reason = f"{alone.reason} The conversation is with agent {current!r}."
+    return replace(alone, candidates=together.candidates, confidence=together.confidence, reason=reason)
 
 
 def _explanation(judged: Judged, leaving: float | None = None) -> Explanation:
