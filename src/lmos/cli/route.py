@@ -86,7 +86,9 @@ async def _decide(
         subset=compiled.subset,
         rules=routing.spec.routing_rules,
     )
-    return await classifier_for(settings, encoders_for(settings)).classify(request)
+    classifier = classifier_for(settings, encoders_for(settings))
+    await classifier.prepare(request.roster)  # as the platform has it, not a first sketch of a large roster
+    return await classifier.classify(request)
 
 
 def _print(decision: Classification) -> None:

@@ -74,8 +74,7 @@ async def play(
 ) -> Played:
     """Classify `rows`. Raises what the classifier does, and `DataError` for a dialogue whose turns are out of order."""
     begin = clock()
-    # A message without words teaches nothing and asks no model, but the roster must be learnt for it.
-    await classifier.classify(ClassificationRequest("", roster))
+    await classifier.prepare(roster)
     learning = clock() - begin
     chosen: dict[str, str | None] = {}
     turns: dict[str, int] = {}
