@@ -28,7 +28,8 @@ TrainAndScore = Callable[[Labels, Labels, int, Labels], tuple[Floats, ...]]
 class Evidence:
     """Scores of n texts for C capabilities and, last, the background: each `float32[n, C + 1]`.
 
-    `linear` and `ngrams` have rows of mean 0; `cosine` is that of the class's nearest training text.
+    `linear` and `ngrams` have rows of mean 0; `cosine` is that of the class's nearest training text, or the mean of its
+    nearest ones where it has many.
     """
 
     linear: Floats
@@ -47,6 +48,11 @@ class Evidence:
 # With more texts than this, only those of the classes that the linear model ranks highest are compared one by one.
 COMPARED = 1000
 SHORTLIST = 16
+
+# Of a class with many texts the nearest one is often an outlier: one text in a dozen is asked, and their mean counts.
+# Chosen on CLINC150's validation split (agents right: 98.57 % by one of a hundred, 98.63 % by five, 98.67 % by ten).
+# Classes of fewer than two dozen are judged by one.
+ONE_IN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ class EmbeddingModel:
     def scores(self, vectors: Floats) -> tuple[Floats, Floats]:
         """`Evidence.linear` and `Evidence.cosine` of the texts with these vectors."""
         linear = self.linear.scores(vectors)
-        cosine = np.maximum.reduceat(vectors @ self.vectors.T, self.starts, axis=1)
+        cosine = self._nearest(vectors @ self.vectors.T)
         if not self._compares_few:
             return linear, cosine
         best = np.argpartition(linear, -SHORTLIST, axis=1)[:, -SHORTLIST:]
@@ -98,7 +104,7 @@ class EmbeddingModel:
         linear = self.linear.scores(vector[None, :])
         if not self._compares_few:
             similarity = self.vectors @ vector
-            return linear, np.maximum.reduceat(similarity, self.starts)[None, :], similarity
+            return linear, self._nearest(similarity[None, :]), similarity
         cosine = self.centres @ vector
         similarity = np.full(len(self.vectors), -1, np.float32)
         ends = np.append(self.starts[1:], len(self.vectors))
@@ -106,12 +112,29 @@ class EmbeddingModel:
         for label in best:
             own = slice(int(self.starts[label]), int(ends[label]))
             similarity[own] = self.vectors[own] @ vector
-            cosine[label] = similarity[own].max()
+            cosine[label] = _mean_of_most(similarity[None, own])[0]
         return linear, cosine[None, :], similarity
+
+    def _nearest(self, similarity: Floats) -> Floats:
+        """`Evidence.cosine` from the cosines to all texts, `float32[n, texts]`."""
+        found: Floats = np.maximum.reduceat(similarity, self.starts, axis=1)
+        ends = np.append(self.starts[1:], len(self.vectors))
+        many: list[int] = np.flatnonzero(ends - self.starts >= 2 * ONE_IN).tolist()
+        for label in many:
+            found[:, label] = _mean_of_most(similarity[:, self.starts[label] : ends[label]])
+        return found
 
     @property
     def _compares_few(self) -> bool:
         return len(self.vectors) > COMPARED and len(self.starts) > SHORTLIST
+
+
+def _mean_of_most(similarity: Floats) -> Floats:
+    """The mean of the greatest of each row of `similarity[n, texts of a class]`: one in `ONE_IN`, at least one."""
+    count = max(1, similarity.shape[1] // ONE_IN)
+    if count == 1:
+        return similarity.max(axis=1)
+    return np.partition(similarity, -count, axis=1)[:, -count:].mean(axis=1)
 
 
 def held_out_embeddings(vectors: Floats, labels: Labels, folds: Labels, weights: Floats) -> tuple[Floats, Floats]:
