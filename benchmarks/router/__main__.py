@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from benchmarks.router.baselines import knn, ranker
 from benchmarks.router.datasets import NONE, Row, first_of_each, of_split, read_rows, roster_of, with_typos
 from benchmarks.router.dialogues import measured_world, play_decisions
 from benchmarks.router.measure import Figures, classify_all, figures
+from benchmarks.router.memory import SETTINGS, measured
 from benchmarks.router.strangers import draw, meet
 from lmos.encoders.base import Encoder
 from lmos.encoders.cached import CachedEncoder
@@ -34,7 +36,7 @@ from lmos.router.vector import VectorClassifier
 RESULTS = Path(__file__).parent.parent / "results" / "router.json"
 ENTRIES = 200_000
 TIMED = 400
-ENCODERS: dict[str, tuple[str, ...]] = {"static": ("static",), "onnx": ("onnx",), "cascade": ("static", "onnx")}
+PARTS = ("small_rosters", "dialogues", "latency", "changes", "memory")
 HEAD = (
     f"{'set':22}{'encoder':9}{'seeds':>6}{'texts':>6}{'capab.':>8}{'agent':>8}{'±':>6}{'ECE':>6}{'asked':>7}{'direct':>8}"
     f"{'cover':>7}{'reject':>8}{'AUROC':>7}{'rej@95':>8}{'ms':>7}{'learn s':>9}"
@@ -78,7 +80,7 @@ class Shared:
         self._known = {name: CachedEncoder(encoder_named(name), ENTRIES) for name in ("static", "onnx")}
 
     def of(self, setting: str) -> tuple[Encoder, ...]:
-        return tuple(self._known[name] for name in ENCODERS[setting])
+        return tuple(self._known[name] for name in SETTINGS[setting])
 
 
 async def run(case: Case, encoders: Sequence[Encoder]) -> tuple[Figures, float]:
@@ -98,7 +100,7 @@ async def latency(data: Path, setting: str) -> dict[str, Any]:
     """Milliseconds of single decisions on texts that no cache has seen, with 150 capabilities of ten examples."""
     roster = roster_of(of_split(read_rows(data / "clinc150" / "fewshot.csv"), "train_10"))
     test = of_split(read_rows(data / "clinc150" / "data.csv"), "test")
-    classifier = VectorClassifier(*(encoder_named(name) for name in ENCODERS[setting]))
+    classifier = VectorClassifier(*(encoder_named(name) for name in SETTINGS[setting]))
     await classifier.prepare(roster)
     await classify_all(classifier, roster, test[:20])
     _, spent = await classify_all(classifier, roster, test[20 :: len(test) // TIMED])
@@ -107,7 +109,7 @@ async def latency(data: Path, setting: str) -> dict[str, Any]:
 
 
 async def changes(data: Path, setting: str) -> dict[str, Any]:
-    """What a change of the roster costs, and memory: in a process that does nothing else."""
+    """What a change of the roster costs, in a process that does nothing else."""
     command = (sys.executable, "-m", "benchmarks.router.changes", str(data), "--encoder", setting)
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
@@ -159,50 +161,95 @@ def line(case: Case, encoder: str, found: Figures, learnt: float) -> str:
     )
 
 
-async def measure(data: Path, settings: Sequence[str], only: str) -> dict[str, Any]:
-    """Print all figures as they come, and return them."""
-    shared = Shared()
-    raw: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
-    accuracy: list[dict[str, Any]] = []
-    chosen = [case for case in cases(data) if only.casefold() in case.name.casefold()]
-    raw["onnx"] = encoder_named("onnx").name
-    raw["accuracy"] = accuracy
+async def accuracy(chosen: Sequence[Case], settings: Sequence[str], shared: Shared) -> list[dict[str, Any]]:
+    """The lines of these sets, printed as they come."""
     print(HEAD)
+    records: list[dict[str, Any]] = []
     for setting in settings:
         for case in chosen:
             found, learnt = await run(case, shared.of(setting))
             print(line(case, setting, found, learnt), flush=True)
-            accuracy.append({"set": case.name, "encoder": setting, "learn_seconds": learnt, **found.as_json()})
+            records.append({"set": case.name, "encoder": setting, "learn_seconds": learnt, **found.as_json()})
+    return records
+
+
+def named(data: Path, only: str) -> list[Case]:
+    return [case for case in cases(data) if only.casefold() in case.name.casefold()]
+
+
+async def measure(data: Path, settings: Sequence[str], only: str) -> dict[str, Any]:
+    """Print all figures as they come, and return them."""
+    shared = Shared()
+    raw: dict[str, Any] = {"python": platform.python_version(), "machine": platform.machine()}
+    chosen = named(data, only)
+    raw["onnx"] = encoder_named("onnx").name
+    raw["accuracy"] = await accuracy(chosen, settings, shared)
     raw["baselines"] = [await baseline(case, shared.of("onnx")[0]) for case in chosen]
     if not only:
         await _others(data, settings, shared, raw)
-    for name in ("baselines", "small_rosters", "dialogues", "latency", "changes"):
+    for name in ("baselines", *PARTS):
         print(f"\n{name}:", *(json.dumps(record) for record in raw.get(name, ())), sep="\n  ")
     return raw
 
 
 async def _others(data: Path, settings: Sequence[str], shared: Shared, raw: dict[str, Any]) -> None:
     """All that is not accuracy on a set."""
-    rosters = list(draw(data))
-    raw["small_rosters"] = [
-        {"encoder": setting, **met} for setting in settings for met in await meet(shared.of(setting), rosters)
-    ]
-    raw["dialogues"] = [await conversations(data, setting, shared.of(setting)) for setting in settings]
-    raw["latency"] = [await latency(data, setting) for setting in settings]
-    raw["changes"] = [await changes(data, setting) for setting in settings]
+    for name in PARTS:
+        raw[name] = await part(data, name, settings, shared)
+
+
+async def part(data: Path, name: str, settings: Sequence[str], shared: Shared) -> list[dict[str, Any]]:
+    """The records of one of `PARTS`."""
+    match name:
+        case "small_rosters":
+            rosters = list(draw(data))
+            return [
+                {"encoder": setting, **met} for setting in settings for met in await meet(shared.of(setting), rosters)
+            ]
+        case "dialogues":
+            return [await conversations(data, setting, shared.of(setting)) for setting in settings]
+        case "latency":
+            return [await latency(data, setting) for setting in settings]
+        case "changes":
+            return [await changes(data, setting) for setting in settings]
+        case _:
+            return [await measured(data, setting) for setting in settings]
+
+
+async def again(data: Path, names: Sequence[str], only: str) -> dict[str, Any]:
+    """The last raw run with these parts measured anew, `accuracy` for some sets only. `measured_anew` says which, and
+    when."""
+    raw: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
+    shared = Shared()
+    for name in names:
+        title = f"accuracy of {only or 'all sets'}" if name == "accuracy" else name
+        if name == "accuracy":
+            anew = {(a["set"], a["encoder"]): a for a in await accuracy(named(data, only), list(SETTINGS), shared)}
+            raw[name] = [anew.get((a["set"], a["encoder"]), a) for a in raw[name]]
+        else:
+            raw[name] = await part(data, name, list(SETTINGS), shared)
+            print(f"\n{name}:", *(json.dumps(record) for record in raw[name]), sep="\n  ", flush=True)
+        raw.setdefault("measured_anew", {})[title] = datetime.now(UTC).isoformat(timespec="minutes")
+    return raw
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.router", description=__doc__)
     parser.add_argument("data", type=Path, help="folder with the routing sets")
-    parser.add_argument("--encoder", action="append", choices=sorted(ENCODERS), help="default: all three")
+    parser.add_argument("--encoder", action="append", choices=sorted(SETTINGS), help="default: all three")
     parser.add_argument(
         "--only", default="", help="part of the names of the sets to run; nothing else is measured then"
     )
+    parser.add_argument(
+        "--again", action="append", choices=("accuracy", *PARTS), help="replace this part of the last raw run only"
+    )
     parser.add_argument("--raw", type=Path, help=f"file for the raw run; default {RESULTS.name} for whole runs")
     arguments = parser.parse_args()
-    raw = asyncio.run(measure(arguments.data, arguments.encoder or list(ENCODERS), arguments.only))
-    whole = not arguments.only and not arguments.encoder
+    if arguments.again:
+        raw = asyncio.run(again(arguments.data, arguments.again, arguments.only))
+    else:
+        raw = asyncio.run(measure(arguments.data, arguments.encoder or list(SETTINGS), arguments.only))
+    whole = arguments.again or not (arguments.only or arguments.encoder)
     target = arguments.raw or (RESULTS if whole else None)
     if target is not None:
         target.parent.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
 """`python -m benchmarks.router.changes DATA`: what a change of the roster costs, on CLINC150 with ten examples each.
 
 An agent with 15 capabilities joins nine others; then it leaves, and sure matches of the others that are lost are
-counted. Also: memory of the process, and the time of one decision.
+counted. Also: the time of one decision.
 """
 
 from __future__ import annotations
@@ -17,19 +17,13 @@ import numpy as np
 
 from benchmarks.router.datasets import NONE, of_split, read_rows, roster_of
 from benchmarks.router.measure import classify_all
+from benchmarks.router.memory import SETTINGS
 from lmos.encoders.registry import encoder_named
 from lmos.router.base import Classification, ClassificationRequest, Roster
 from lmos.router.vector import VectorClassifier
 
 JOINING = "travel"
 SAMPLE = 600
-SETTINGS: dict[str, tuple[str, ...]] = {"static": ("static",), "onnx": ("onnx",), "cascade": ("static", "onnx")}
-
-
-def resident_megabytes() -> float:
-    """Memory of this process that is in RAM (Linux)."""
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 async def change(data: Path, name: str) -> dict[str, Any]:
@@ -67,7 +61,6 @@ async def change(data: Path, name: str) -> dict[str, Any]:
         "settled_right": right(_best(later)),
         "sure_matches": len(sure),
         "sure_matches_lost": lost,
-        "megabytes": resident_megabytes(),
     }
 
 
