@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Self
 
 from lmos.clock import Clock
@@ -33,17 +34,17 @@ class Recorder:
         self._clock = clock
         self._publish = publish
         self._last: asyncio.Future[Any] | None = None
+        # What is claimed and recorded in one go of the loop reaches the log in one go: one transaction.
+        self._claim: Callable[[], None] | None = None
         self._pending: list[TurnEvent] = []
         self.error: BaseException | None = None
         self.next_seq = 0
 
     def claim(self, fingerprint: str, started: TurnStarted, seq: int) -> None:
         """Claim the turn without waiting, with `started` as event `seq`."""
-        expected = Begun("started", started.attempt, seq + 1)
-        self.next_seq = expected.next_seq
-        claimed = self._log.claim(self._key, fingerprint, started)
-        self._last = claimed
-        claimed.add_done_callback(lambda done: self._claimed(done, expected, started.model_copy(update={"seq": seq})))
+        self.next_seq = seq + 1
+        self._claim = partial(self._submit_claim, fingerprint, started, seq)
+        asyncio.get_running_loop().call_soon(self._submit)
 
     def record(self, *events: TurnEvent) -> None:
         """Append without waiting; what is recorded in one go is appended in one go.
@@ -53,7 +54,7 @@ class Recorder:
         if self.error is not None:
             raise self.error
         now = self._clock.now()
-        if not self._pending:
+        if not self._pending and self._claim is None:
             asyncio.get_running_loop().call_soon(self._submit)
         for event in events:
             self._pending.append(event.model_copy(update={"seq": self.next_seq, "at": now}))
@@ -69,15 +70,21 @@ class Recorder:
             raise self.error
 
     def _submit(self) -> None:
+        claim, self._claim = self._claim, None
         events, self._pending = self._pending, []
-        if not events:
-            return
         try:
-            self._last = self._log.submit(self._key, events)
+            if claim is not None:
+                claim()
+            if events:
+                self._last = self._log.submit(self._key, events)
+                self._last.add_done_callback(lambda done: self._landed(done, events))
         except Exception as error:  # noqa: BLE001 - it has no caller: `record` and `flush` raise it
             self.error = self.error or error
-            return
-        self._last.add_done_callback(lambda done: self._landed(done, events))
+
+    def _submit_claim(self, fingerprint: str, started: TurnStarted, seq: int) -> None:
+        expected = Begun("started", started.attempt, seq + 1)
+        self._last = claimed = self._log.claim(self._key, fingerprint, started)
+        claimed.add_done_callback(lambda done: self._claimed(done, expected, started.model_copy(update={"seq": seq})))
 
     def _claimed(self, done: asyncio.Future[Begun], expected: Begun, started: TurnStarted) -> None:
         if not done.cancelled() and done.exception() is None and done.result() != expected:
