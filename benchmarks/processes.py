@@ -15,9 +15,12 @@ __all__ = ["LMOS", "cpu_seconds", "free_port", "running"]
 
 
 @contextmanager
-def running(command: Sequence[str], ready_url: str, log: Path) -> Generator[psutil.Process]:
-    """`command` as a process, from the moment `ready_url` answers 200; terminated at the end."""
-    environment = {**os.environ, "LMOS_LOG_LEVEL": "error"}
+def running(command: Sequence[str], ready_url: str, log: Path, **settings: str) -> Generator[psutil.Process]:
+    """`command` as a process, from the moment `ready_url` answers 200; terminated at the end.
+
+    `settings` are environment variables.
+    """
+    environment = {**os.environ, "LMOS_LOG_LEVEL": "error", **settings}
     with ChildProcess(command, folder=log.parent, name=log.stem, environment=environment, cwd=Path.cwd()) as child:
         child.answering(ready_url)
         yield psutil.Process(child.pid)

@@ -24,7 +24,10 @@ How good the router's decisions are is measured on [its own page](router.md).
 """
 
 _TITLES = {
-    "startup": ("Starting", "Commands, and `lmos up` with the example telco's three agents in its process."),
+    "startup": (
+        "Starting",
+        "Commands, and `lmos up` with the example telco's three agents in its process, learnt and ready to answer.",
+    ),
     "turns": (
         "A turn",
         (

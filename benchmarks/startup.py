@@ -26,7 +26,7 @@ def _wall(*command: str) -> float:
     return time.perf_counter() - begin
 
 
-def _up(folder: Path) -> tuple[float, float, float]:
+def _up(folder: Path, encoder: str) -> tuple[float, float, float]:
     """CPU seconds to ready, wall seconds to ready, resident MiB after it."""
     port = free_port()
     agents = [str(path) for path in sorted(ACME.glob("*.agent.py"))]
@@ -34,7 +34,7 @@ def _up(folder: Path) -> tuple[float, float, float]:
     files = [part for path in [manifests, *agents] for part in ("-f", path)]
     begin = time.perf_counter()
     command = [LMOS, "up", "--port", str(port), "--data", str(folder / "data"), *files]
-    with running(command, f"http://127.0.0.1:{port}/readyz", folder / "up.log") as process:
+    with running(command, f"http://127.0.0.1:{port}/readyz", folder / "up.log", LMOS_ENCODER=encoder) as process:
         wall = time.perf_counter() - begin
         cpu = cpu_seconds(process)
         time.sleep(2)
@@ -52,11 +52,12 @@ def main(rounds: int = 7) -> Session:
         subprocess.run([LMOS, "apply", "--data", data, "-f", str(ACME / "manifests")], check=True, capture_output=True)
         runs = [_wall(LMOS, "get", "channels", "--data", data) for _ in range(rounds)]
         session.add("`lmos get channels`, wall", "s", runs)
-    ups: list[tuple[float, float, float]] = []
-    for _ in range(max(3, rounds // 2)):
-        with tempfile.TemporaryDirectory() as folder:
-            ups.append(_up(Path(folder)))
-    session.add("`lmos up` with three agents to ready, CPU", "s", [up[0] for up in ups], goal="<= 3")
-    session.add("`lmos up` with three agents to ready, wall", "s", [up[1] for up in ups])
-    session.add("`lmos up` with three agents, RSS", "MiB", [up[2] for up in ups], goal="<= 250")
+    for encoder, label in (("static", "static encoder"), ("auto", "static and MiniLM")):
+        ups: list[tuple[float, float, float]] = []
+        for _ in range(max(3, rounds // 2)):
+            with tempfile.TemporaryDirectory() as folder:
+                ups.append(_up(Path(folder), encoder))
+        session.add(f"`lmos up`, {label}: to ready, CPU", "s", [up[0] for up in ups], goal="<= 3")
+        session.add(f"`lmos up`, {label}: to ready, wall", "s", [up[1] for up in ups])
+        session.add(f"`lmos up`, {label}: RSS", "MiB", [up[2] for up in ups], goal="<= 250")
     return session
