@@ -12,7 +12,7 @@ from lmos.conversation.events import Candidate, Outcome
 from lmos.router.asking import ModelUnavailable
 from lmos.router.base import Classification, ClassificationRequest, Roster
 from lmos.router.evaluation.data import DataError, Row
-from lmos.router.evaluation.play import play, prediction_lines
+from lmos.router.evaluation.play import Prediction, play, prediction_lines
 from lmos.router.evaluation.recorded import RecordedClassifier
 from lmos.router.hybrid import HybridClassifier
 from tests.router.rosters import ACME
@@ -72,6 +72,13 @@ async def test_dialogues_do_not_feed_each_other() -> None:
 async def test_turns_out_of_order_are_told() -> None:
     with pytest.raises(DataError, match="turn 0 of dialogue 'd' comes after turn 1; fix: sort"):
         await play(Says(), ACME, [turn("billing", 1), turn("billing", 0)], self_fed=True)
+
+
+async def test_of_several_agents_the_best_candidate_is_predicted() -> None:
+    candidates = (Candidate(agent="contract", capability="c", score=0.9), Candidate(agent="billing", score=0.8))
+    both = Classification("match", ("billing", "contract"), candidates, 0.8, "says", "Two wishes.")
+
+    assert Prediction(turn("my bill, and cancel my contract", 0), both, 1.0).agent == "contract"
 
 
 async def test_times_are_those_of_each_decision() -> None:

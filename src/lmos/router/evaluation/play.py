@@ -30,8 +30,8 @@ class Prediction:
 
     @property
     def agent(self) -> str | None:
-        """The best candidate, also when abstaining."""
-        if self.decision.agents:
+        """The best candidate, also when abstaining, and of several agents that match."""
+        if len(self.decision.agents) == 1:
             return self.decision.agents[0]
         return self.decision.candidates[0].agent if self.decision.candidates else None
 
