@@ -33,7 +33,9 @@ _TITLES = {
         (
             "The same question to an ARC agent directly and through the platform, on kept connections. The *offline "
             "agent* is a real one with a tool on the offline model; the *instant agent* answers at once, so that what "
-            "remains is wire and platform. All processes and the clients share the machine's cores."
+            "remains is wire and platform. It is one question over and over, so the router remembers its judgement: "
+            "what a new text costs stands under Routing, and on the router's page for MiniLM. All processes and the "
+            "clients share the machine's cores."
         ),
     ),
     "resolving": ("Resolving", "One channel that requires that many capabilities, ten to an agent."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -44,10 +43,8 @@ def test_a_pattern_that_cannot_be_used_is_refused_with_a_fix(text: str, reason: 
     assert caught.value.fix
 
 
-def test_a_pattern_that_backtracking_engines_choke_on_takes_no_time() -> None:
-    begin = time.process_time()
-    assert compile_pattern("(a+)+$").search("a" * 100_000 + "!") is None
-    assert time.process_time() - begin < 0.5
+def test_a_pattern_that_backtracking_engines_never_end_on_ends() -> None:
+    assert compile_pattern("(a+)+$").search("a" * 100_000 + "!") is None  # the test's time limit is the guard
 
 
 def test_rules_that_fit_together_have_no_problem() -> None:
