@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-from lmos.operator.base import Applied, Listing, ResourceExpired, Store, StoreError, WatchEvent
+from lmos.operator.base import Listing, ResourceExpired, Store, StoreError, WatchEvent
 from lmos.resources.base import Resource
 
 __all__ = ["FlakyStore"]
@@ -78,13 +78,15 @@ class FlakyStore:
                 following.cancel()
                 await asyncio.wait((following,))
 
-    async def apply(self, resource: Resource, *, field_manager: str) -> Applied:
+    async def apply(self, resource: Resource, *, field_manager: str) -> Resource:
         await self._enter("apply", resource.KIND)
-        return self._leave(await self._inner.apply(resource, field_manager=field_manager))
+        before = await self._version(resource)
+        return self._leave(before, await self._inner.apply(resource, field_manager=field_manager))
 
-    async def update_status(self, resource: Resource, *, field_manager: str) -> Applied:
+    async def update_status(self, resource: Resource, *, field_manager: str) -> Resource:
         await self._enter("update_status", resource.KIND)
-        return self._leave(await self._inner.update_status(resource, field_manager=field_manager))
+        before = await self._version(resource)
+        return self._leave(before, await self._inner.update_status(resource, field_manager=field_manager))
 
     async def delete(self, kind: str, namespace: str, name: str) -> bool:
         return await self._inner.delete(kind, namespace, name)
@@ -102,6 +104,10 @@ class FlakyStore:
             await interlude()
         self.writes[operation, kind] += 1
 
-    def _leave(self, applied: Applied) -> Applied:
-        self.needless += not applied.changed
-        return applied
+    async def _version(self, resource: Resource) -> str | None:
+        found = await self._inner.get(resource.KIND, resource.metadata.namespace, resource.metadata.name)
+        return None if found is None else found.metadata.resource_version
+
+    def _leave(self, before: str | None, written: Resource) -> Resource:
+        self.needless += written.metadata.resource_version == before
+        return written

@@ -67,8 +67,8 @@ async def watch_once(store: SqliteStore, since: str) -> WatchEvent:
 async def test_ids_and_times_come_from_the_injected_clock(db: Database) -> None:
     store = SqliteStore(db, StoppedClock())
     applied = await store.apply(agent(), field_manager="test")
-    assert applied.resource.metadata.uid == "id-1"
-    assert applied.resource.metadata.creation_timestamp == "2026-01-02T03:04:05Z"
+    assert applied.metadata.uid == "id-1"
+    assert applied.metadata.creation_timestamp == "2026-01-02T03:04:05Z"
 
 
 async def test_own_writes_are_told_without_polling(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,9 +113,9 @@ async def test_an_object_whose_owners_are_gone_is_refused(store: SqliteStore) ->
 
 async def test_an_object_may_be_owned_by_one_that_exists_and_one_that_is_gone(store: SqliteStore) -> None:
     web = Channel(metadata=ObjectMeta(name="web"), spec=ChannelSpec(required_capabilities=()))
-    owner = (await store.apply(web, field_manager="test")).resource
+    owner = await store.apply(web, field_manager="test")
     applied = await store.apply(routing("gone", owner.metadata.uid or ""), field_manager="test")
-    assert applied.changed
+    assert applied.metadata.resource_version
 
 
 async def test_finalizers_are_refused(store: SqliteStore) -> None:
@@ -145,7 +145,7 @@ async def test_a_watch_of_a_quiet_kind_gets_bookmarks_while_others_change(
     monkeypatch.setattr(sqlite, "BOOKMARK_SECONDS", 0.05)
     applied = await store.apply(routing(), field_manager="test")
     event = await watch_once(store, "0")
-    assert event == WatchEvent("bookmark", applied.resource.metadata.resource_version or "")
+    assert event == WatchEvent("bookmark", applied.metadata.resource_version or "")
 
 
 async def test_closing_the_store_ends_its_watches(store: SqliteStore) -> None:
@@ -198,7 +198,7 @@ async def test_watches_resume_after_a_restart(tmp_path: Path) -> None:
         assert event.resource.metadata.name == "first"
         await store.aclose()
         await db.aclose()
-        return applied.resource.metadata.resource_version or ""
+        return applied.metadata.resource_version or ""
 
     assert int(await session("first")) < int(await session("second"))
 

@@ -17,7 +17,6 @@ from lmos.clock import SystemClock
 from lmos.database.engine import Database
 from lmos.operator.base import (
     ALL_NAMESPACES,
-    Applied,
     Conflict,
     NotFound,
     ResourceExpired,
@@ -134,7 +133,7 @@ RESOLVED = ChannelStatus(resolve_status=ResolveStatus.RESOLVED, observed_generat
 
 
 async def apply(store: Store, resource: Resource) -> Resource:
-    return (await store.apply(resource, field_manager="test")).resource
+    return await store.apply(resource, field_manager="test")
 
 
 async def now(store: Store) -> str:
@@ -172,15 +171,14 @@ async def test_what_was_applied_can_be_read(store: Store) -> None:
     given = agent("a", namespace="n1", description="d", subset="canary")
     applied = await store.apply(given, field_manager="test")
     found = await store.get("Agent", "n1", "a")
-    assert found == applied.resource
+    assert found == applied
     assert isinstance(found, Agent)
     assert (found.spec, found.metadata.labels) == (given.spec, given.metadata.labels)
 
 
 async def test_a_new_object_gets_what_the_server_owns(store: Store) -> None:
     applied = await store.apply(agent("a"), field_manager="test")
-    meta = applied.resource.metadata
-    assert applied.changed
+    meta = applied.metadata
     assert meta.uid
     assert meta.generation == 1
     assert meta.resource_version is not None
@@ -199,8 +197,8 @@ async def test_an_unknown_kind_is_an_error_that_names_the_known_ones(store: Stor
 
 async def test_an_equal_object_is_not_written(store: Store) -> None:
     first = await apply(store, agent("a", description="d", subset="canary"))
-    again = await store.apply(agent("a", description="d", subset="canary"), field_manager="other")
-    assert again == Applied(first, changed=False)
+    again = await store.apply(agent("a", description="d", subset="canary"), field_manager="test")
+    assert again == first
     assert await now(store) == first.metadata.resource_version
 
 
@@ -279,9 +277,7 @@ async def test_a_new_object_has_no_status_whatever_was_applied(store: Store) -> 
 async def test_a_status_write_changes_only_the_status(store: Store) -> None:
     before = await apply(store, channel().with_meta(labels={"tenant": "acme"}))
     bare = channel().model_copy(update={"status": RESOLVED})
-    applied = await store.update_status(bare, field_manager="operator")
-    assert applied.changed
-    after = applied.resource
+    after = await store.update_status(bare, field_manager="operator")
     assert isinstance(after, Channel)
     assert after.status == RESOLVED
     assert after.metadata.generation == 1
@@ -293,7 +289,7 @@ async def test_an_equal_status_is_not_written(store: Store) -> None:
     await apply(store, channel())
     written = channel().model_copy(update={"status": RESOLVED})
     first = await store.update_status(written, field_manager="operator")
-    assert await store.update_status(written, field_manager="operator") == Applied(first.resource, changed=False)
+    assert await store.update_status(written, field_manager="operator") == first
 
 
 async def test_the_status_of_an_unknown_object_cannot_be_written(store: Store) -> None:
@@ -307,7 +303,8 @@ async def test_the_status_of_an_unknown_object_cannot_be_written(store: Store) -
 async def test_a_write_with_the_current_version_succeeds(store: Store) -> None:
     found = await apply(store, agent("a"))
     changed = found.model_copy(update={"spec": AgentSpec(description="new")})
-    assert (await store.apply(changed, field_manager="test")).changed
+    written = await store.apply(changed, field_manager="test")
+    assert written.metadata.generation == 2
 
 
 async def test_a_write_with_an_old_version_is_a_conflict(store: Store) -> None:

@@ -44,7 +44,8 @@ async def _apply(data: Path, resources: Sequence[Resource]) -> None:
 async def _apply_one(store: Store, resource: Resource) -> str:
     """`created`, `configured` or `unchanged`."""
     known = await store.get(resource.KIND, resource.metadata.namespace, resource.metadata.name)
-    applied = await store.apply(resource, field_manager=FIELD_MANAGER)
-    if not applied.changed:
-        return "unchanged"
-    return "created" if known is None else "configured"
+    written = await store.apply(resource, field_manager=FIELD_MANAGER)
+    if known is None:
+        return "created"
+    same = written.metadata.resource_version == known.metadata.resource_version
+    return "unchanged" if same else "configured"

@@ -14,7 +14,6 @@ from lmos.resources.base import Resource
 
 __all__ = [
     "ALL_NAMESPACES",
-    "Applied",
     "Conflict",
     "Listing",
     "NotFound",
@@ -52,14 +51,6 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
-    """The stored object, and whether the call changed anything."""
-
-    resource: Resource
-    changed: bool
-
-
-@dataclass(frozen=True, slots=True)
 class WatchEvent:
     """One change. `bookmark` carries only a newer `resource_version`; for `deleted`, `resource` is the last state."""
 
@@ -83,15 +74,16 @@ class Store(Protocol):
         """Changes after version `since`, in order, for ever. Raises `ResourceExpired` when `since` is too old."""
         ...
 
-    async def apply(self, resource: Resource, *, field_manager: str) -> Applied:
+    async def apply(self, resource: Resource, *, field_manager: str) -> Resource:
         """Create or replace spec, labels, annotations and owner references; status stays.
 
-        Bumps `generation` when the spec changed; an equal object is not written (`changed` is false). A
-        `metadata.resource_version` makes the call conditional: raises `Conflict` when the object has moved on.
+        Returns the stored object. Bumps `generation` when the spec changed; an equal object is not written and keeps
+        its resource version. A `metadata.resource_version` makes the call conditional: raises `Conflict` when the
+        object has moved on. What other field managers own beside that (labels, say) may stay.
         """
         ...
 
-    async def update_status(self, resource: Resource, *, field_manager: str) -> Applied:
+    async def update_status(self, resource: Resource, *, field_manager: str) -> Resource:
         """Write only `status`; conditional like `apply`. Raises `NotFound`; an equal status is not written."""
         ...
 

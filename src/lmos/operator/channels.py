@@ -85,8 +85,8 @@ class ChannelReconciler:
         desired = routing_for(channel, resolution, platform_host=self._platform_host)
         known = self._views.routings.get((channel.metadata.namespace, channel.metadata.name))
         if known is None or not _equal(known, desired):
-            applied = await self._store.apply(desired, field_manager=reasons.FIELD_MANAGER)
-            self._views.routings.record(applied.resource)
+            written = await self._store.apply(desired, field_manager=reasons.FIELD_MANAGER)
+            self._views.routings.record(written)
 
     async def _write_status(self, channel: Channel, resolution: Resolution) -> None:
         status = status_for(channel, resolution, self._clock.now())
@@ -95,11 +95,11 @@ class ChannelReconciler:
         # Conditional on the version that was read: a status never describes, or hides, a spec that was not seen.
         changed = channel.model_copy(update={"status": status})
         try:
-            applied = await self._store.update_status(changed, field_manager=reasons.STATUS_FIELD_MANAGER)
+            written = await self._store.update_status(changed, field_manager=reasons.STATUS_FIELD_MANAGER)
         except NotFound:
             # Deleted since it was read; its event is on the way, and there is nothing left to describe.
             return
-        self._views.channels.record(applied.resource)
+        self._views.channels.record(written)
 
 
 def _equal(known: ChannelRouting, desired: ChannelRouting) -> bool:

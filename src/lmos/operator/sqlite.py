@@ -19,7 +19,6 @@ from lmos.database.engine import Database
 from lmos.operator import sql
 from lmos.operator.base import (
     ALL_NAMESPACES,
-    Applied,
     Conflict,
     Listing,
     NotFound,
@@ -95,7 +94,7 @@ class SqliteStore:
                         told = position
                         yield WatchEvent("bookmark", str(position))
 
-    async def apply(self, resource: Resource, *, field_manager: str) -> Applied:
+    async def apply(self, resource: Resource, *, field_manager: str) -> Resource:
         """Create or replace; `uid`, `generation` and timestamps of `resource` are the store's to set.
 
         `metadata.uid` and `metadata.resource_version` make the call conditional. Raises `Conflict` also for an object
@@ -108,32 +107,32 @@ class SqliteStore:
             )
         known, uid, now = _kind(resource.KIND), self._clock.new_id(), rfc3339(self._clock.now())
 
-        def work(connection: Connection) -> Applied:
+        def work(connection: Connection) -> Resource:
             old = _load(connection, known, resource.key)
             _check_preconditions(resource, old)
             new = _created(known, resource, uid, now) if old is None else _replaced(old, resource)
-            if new == old:
-                return Applied(new, changed=False)
+            if old is not None and new == old:
+                return old
             _check_owners(connection, new)
-            return Applied(self._store(connection, new, old, field_manager), changed=True)
+            return self._store(connection, new, old, field_manager)
 
         return self._noted(await self._write(work))
 
-    async def update_status(self, resource: Resource, *, field_manager: str) -> Applied:
+    async def update_status(self, resource: Resource, *, field_manager: str) -> Resource:
         """Write only `status`; conditional like `apply`. Raises `NotFound` and `Conflict`."""
         known = _kind(resource.KIND)
         if not known.has_status:
             raise StoreError(f"{resource.key}: {known.kind} has no status; apply it instead")
 
-        def work(connection: Connection) -> Applied:
+        def work(connection: Connection) -> Resource:
             old = _load(connection, known, resource.key)
             if old is None:
                 raise NotFound(f"{resource.key} does not exist, so its status cannot be written; apply it first")
             _check_preconditions(resource, old)
             new = old.model_copy(update={"status": _status(resource)})
             if new == old:
-                return Applied(old, changed=False)
-            return Applied(self._store(connection, new, old, field_manager), changed=True)
+                return old
+            return self._store(connection, new, old, field_manager)
 
         return self._noted(await self._write(work))
 
@@ -195,10 +194,9 @@ class SqliteStore:
         if version > self._retained and version % max(1, self._retained // 10) == 0:
             sql.prune_changes(connection, version - self._retained)
 
-    def _noted(self, applied: Applied) -> Applied:
-        if applied.changed:
-            self._changes.note(int(applied.resource.metadata.resource_version or 0))
-        return applied
+    def _noted(self, written: Resource) -> Resource:
+        self._changes.note(int(written.metadata.resource_version or 0))
+        return written
 
     async def _latest(self) -> int:
         return (await self._read(sql.versions)).latest
