@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lmos.operator.channels import Views, touched_by
+from lmos.operator.views import Views, touched_by
 from lmos.resources.agent import Agent
 from tests.operator.builders import agent, channel
 

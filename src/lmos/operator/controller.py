@@ -5,11 +5,14 @@ The manager runs one controller per kind. It knows nothing of kinds: `reconcile`
     TerminalError       the same state would fail again: logged, forgotten until the object changes
     StoreError          the store refused or did not answer: logged, tried again with backoff
     any other           a bug: logged with its traceback, tried again with backoff, and other keys go on
+
+A reconcile that went well but waits for something outside (a document that cannot be fetched yet) returns a `Requeue`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 import anyio
@@ -20,7 +23,7 @@ from lmos.operator.base import Conflict, StoreError
 from lmos.operator.queue import KeyQueue, QueueClosed
 from lmos.telemetry.logs import logger
 
-__all__ = ["Controller", "TerminalError"]
+__all__ = ["Controller", "Reconcile", "Requeue", "TerminalError"]
 
 DEFAULT_WORKERS: Final = 8
 
@@ -31,6 +34,16 @@ class TerminalError(Exception):
     """This object cannot be reconciled as it is; trying again without a change is useless."""
 
 
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """Reconcile the key again after `after` seconds; `None`: with a delay that grows while this is the answer."""
+
+    after: float | None = None
+
+
+Reconcile = Callable[[K], Awaitable[Requeue | None]]
+
+
 class Controller(Generic[K]):
     """`workers` tasks that call `reconcile(key)`; never two at once for one key (the queue sees to that)."""
 
@@ -38,7 +51,7 @@ class Controller(Generic[K]):
         self,
         name: str,
         queue: KeyQueue[K],
-        reconcile: Callable[[K], Awaitable[None]],
+        reconcile: Reconcile[K],
         *,
         workers: int = DEFAULT_WORKERS,
     ) -> None:
@@ -71,7 +84,7 @@ class Controller(Generic[K]):
 
     async def _one(self, key: K) -> None:
         try:
-            await self._reconcile(key)
+            requeue = await self._reconcile(key)
         except TerminalError as fault:
             self._failed(metrics.TERMINAL_RECONCILE_ERRORS)
             self._log.error(reasons.EVENT_RECONCILE_TERMINAL, namespace=key[0], object=key[1], error=str(fault))
@@ -93,8 +106,13 @@ class Controller(Generic[K]):
             self._failed(metrics.RECONCILE_PANICS)
             self._log.exception(reasons.EVENT_RECONCILE_PANIC, namespace=key[0], object=key[1], delay=delay)
         else:
-            metrics.RECONCILES.labels(self._name, metrics.RESULT_SUCCESS).inc()
-            self._queue.done(key)
+            if requeue is None:
+                result = metrics.RESULT_SUCCESS
+                self._queue.done(key)
+            else:
+                result = metrics.RESULT_REQUEUE if requeue.after is None else metrics.RESULT_REQUEUE_AFTER
+                self._queue.park(key, requeue.after)
+            metrics.RECONCILES.labels(self._name, result).inc()
 
     def _failed(self, kind: Counter | None = None) -> None:
         metrics.RECONCILES.labels(self._name, metrics.RESULT_ERROR).inc()

@@ -1,13 +1,16 @@
-"""Runs the operator: informers feed caches, changes become keys, workers reconcile them.
+"""Runs the operator: informers feed caches, changes become keys, workers reconcile them while this operator leads.
 
 `lmos up` and `lmos operator` start one; `/readyz` asks it whether all is settled. It works on any `Store` and knows
-neither SQLite nor Kubernetes. A process that stops it leaves nothing half done: workers finish the key they hold.
+neither SQLite nor Kubernetes. A process that stops it leaves nothing half done: workers finish the key they hold. One
+that is deposed stops at once: its writes are the next leader's.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from random import uniform
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -17,9 +20,12 @@ from lmos.clock import Clock
 from lmos.operator import reasons
 from lmos.operator.base import ALL_NAMESPACES, Store
 from lmos.operator.cache import Informer, Name
-from lmos.operator.channels import ChannelReconciler, Views, touched_by
-from lmos.operator.controller import DEFAULT_WORKERS, Controller
+from lmos.operator.channels import ChannelReconciler
+from lmos.operator.controller import DEFAULT_WORKERS, Controller, Reconcile
+from lmos.operator.election import AlwaysLeading, Election, Fenced
 from lmos.operator.queue import BASE_DELAY, MAX_DELAY, KeyQueue
+from lmos.operator.recorder import Recorder, Silent
+from lmos.operator.views import Views, touched_by
 from lmos.resources.agent import Agent
 from lmos.resources.base import Resource, ResourceKey
 from lmos.resources.channel import Channel
@@ -29,12 +35,23 @@ from lmos.telemetry.logs import logger
 __all__ = ["Manager", "OperatorStopped"]
 
 _SHUTDOWN_GRACE: Final = 8.0
-_CONTROLLER: Final = "channel"
+_RESYNC: Final = (600.0, 1200.0)
+"""Seconds between two rounds over all objects, chosen anew each time: drift that no event told of is put right then."""
+_CHANNEL: Final = "channel"
 _CRASHED: Final = "the operator crashed; its log says why, and a restart resumes its work"
 
 
 class OperatorStopped(RuntimeError):
     """Nothing reconciles: the manager was not started, or a bug ended it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Duty:
+    """One controller: what it does with a key, and all keys that it answers for."""
+
+    name: str
+    reconcile: Reconcile[Name]
+    names: Callable[[], Iterable[Name]]
 
 
 class Manager:
@@ -51,6 +68,8 @@ class Manager:
         *,
         namespaces: Collection[str] = (ALL_NAMESPACES,),
         platform_host: str | None = None,
+        election: Election | None = None,
+        recorder: Recorder | None = None,
         workers: int = DEFAULT_WORKERS,
         base_delay: float = BASE_DELAY,
         max_delay: float = MAX_DELAY,
@@ -58,20 +77,33 @@ class Manager:
         if not namespaces:
             raise ValueError("namespaces is empty; name at least one, or ALL_NAMESPACES")
         scopes = (ALL_NAMESPACES,) if ALL_NAMESPACES in namespaces else tuple(dict.fromkeys(namespaces))
+        self._election = election = election or AlwaysLeading()
+        self._workers = workers
+        self._delays = base_delay, max_delay
         self._views = views = Views()
-        self._queue: KeyQueue[Name] = KeyQueue(_CONTROLLER, base=base_delay, cap=max_delay)
         self._agents = [Informer(store, views.agents, scope, self._agent_changed) for scope in scopes]
         self._channels = [Informer(store, views.channels, scope, self._channel_changed) for scope in scopes]
         self._routings = [Informer(store, views.routings, scope, self._routing_changed) for scope in scopes]
-        reconciler = ChannelReconciler(store, clock, views, platform_host=platform_host)
-        self._controller = Controller(_CONTROLLER, self._queue, reconciler.reconcile, workers=workers)
+        writing, recorder = Fenced(store, election), recorder or Silent()
+        channels = ChannelReconciler(writing, clock, views, recorder, platform_host=platform_host)
+        # In the order in which they feed each other: `settled` drains them one after the other.
+        self._duties = (_Duty(_CHANNEL, channels.reconcile, views.channels.names),)
+        # Those of the current term; changes outside of a term are found in the caches when the next one begins.
+        self._queues: dict[str, KeyQueue[Name]] = {}
+        self._term_began = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
         self._stopped = anyio.Event()
         self._working = False
 
     @property
+    def views(self) -> Views:
+        """What the operator knows; read it only."""
+        return self._views
+
+    @property
     def healthy(self) -> bool:
-        """True while workers run and every kind is being watched."""
+        """True while it leads or stands by, and every kind is being watched."""
         return self._working and all(informer.connected for informer in self._informers)
 
     @property
@@ -86,8 +118,10 @@ class Manager:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._queue.close()
-        if self._working:
+        self._stopping = True
+        for queue in self._queues.values():
+            queue.close()
+        if self._queues:
             with anyio.move_on_after(_SHUTDOWN_GRACE, shield=True):
                 await self._stopped.wait()
         if self._task is not None:
@@ -122,7 +156,9 @@ class Manager:
             if names is None or names:
                 for informer in informers:
                     await informer.caught_up(names)
-        await self._queue.drained()
+        await self._term_began.wait()
+        for queue in self._queues.values():
+            await queue.drained()
 
     def _running(self) -> asyncio.Task[None]:
         if self._task is None:
@@ -140,27 +176,70 @@ class Manager:
             logger("operator").exception(reasons.EVENT_OPERATOR_CRASHED)
 
     async def _work(self) -> None:
-        """Start workers only when all kinds are listed: before that, an absent agent may just not be known yet."""
+        """Serve term after term, but only when all kinds are listed: before, an absent agent may just be unknown."""
         try:
             for informer in self._informers:
                 await informer.synced.wait()
             self._working = True
-            await self._controller.run()
+            while not self._stopping:
+                await self._election.elected()
+                await self._serve_term()
         finally:
             self._working = False
             self._stopped.set()
 
+    async def _serve_term(self) -> None:
+        """Reconcile everything once, then what changes, until deposed or stopped."""
+        base, cap = self._delays
+        self._queues = {duty.name: KeyQueue(duty.name, base=base, cap=cap) for duty in self._duties}
+        try:
+            self._enqueue_all()
+            self._term_began.set()
+            async with anyio.create_task_group() as term:
+                term.start_soon(self._until_deposed, term.cancel_scope)
+                term.start_soon(self._resync)
+                async with anyio.create_task_group() as controllers:
+                    for duty in self._duties:
+                        queue = self._queues[duty.name]
+                        controller = Controller(duty.name, queue, duty.reconcile, workers=self._workers)
+                        controllers.start_soon(controller.run)
+                term.cancel_scope.cancel()
+        finally:
+            self._term_began.clear()
+            for queue in self._queues.values():
+                queue.close()
+            self._queues = {}
+
+    async def _until_deposed(self, term: anyio.CancelScope) -> None:
+        await self._election.deposed()
+        logger("operator").warning(reasons.EVENT_TERM_ENDED)
+        term.cancel()
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(uniform(*_RESYNC))  # noqa: S311 - spreads load, guards nothing
+            self._enqueue_all()
+
+    def _enqueue_all(self) -> None:
+        for duty in self._duties:
+            for name in duty.names():
+                self._enqueue(duty.name, name)
+
+    def _enqueue(self, duty: str, name: Name) -> None:
+        if (queue := self._queues.get(duty)) is not None:
+            queue.add(name)
+
     def _agent_changed(self, old: Agent | None, new: Agent | None) -> None:
         for name in touched_by(self._views, old, new):
-            self._queue.add(name)
+            self._enqueue(_CHANNEL, name)
 
     def _channel_changed(self, old: Channel | None, new: Channel | None) -> None:
-        self._add(new or old)
+        self._same_name(_CHANNEL, new or old)
 
     def _routing_changed(self, old: ChannelRouting | None, new: ChannelRouting | None) -> None:
         # Somebody else wrote it, or it is gone: its channel, which has the same name, puts it right.
-        self._add(new or old)
+        self._same_name(_CHANNEL, new or old)
 
-    def _add(self, resource: Resource | None) -> None:
+    def _same_name(self, duty: str, resource: Resource | None) -> None:
         if resource is not None:
-            self._queue.add((resource.metadata.namespace, resource.metadata.name))
+            self._enqueue(duty, (resource.metadata.namespace, resource.metadata.name))

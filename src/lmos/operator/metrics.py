@@ -22,6 +22,8 @@ __all__ = [
     "RECONCILE_PANICS",
     "RECONCILE_SECONDS",
     "RESULT_ERROR",
+    "RESULT_REQUEUE",
+    "RESULT_REQUEUE_AFTER",
     "RESULT_SUCCESS",
     "TERMINAL_RECONCILE_ERRORS",
     "WATCH_RESTARTS",
@@ -29,6 +31,8 @@ __all__ = [
 
 RESULT_SUCCESS: Final = "success"
 RESULT_ERROR: Final = "error"
+RESULT_REQUEUE: Final = "requeue"
+RESULT_REQUEUE_AFTER: Final = "requeue_after"
 
 # controller-runtime's buckets without those beyond a minute: a reconcile here is one read of a cache and two writes.
 _RECONCILE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)

@@ -30,6 +30,7 @@ class KeyQueue(Generic[K]):
 
     A key added while it waits is there already; one added while it is worked on comes again after `done`; one added
     while it backs off comes at once. Failures of a key double its delay from `base` to `cap` seconds until `done`.
+    A key that is parked comes again later, too, but counts as done: nothing is owed until then.
     """
 
     def __init__(self, name: str, *, base: float = BASE_DELAY, cap: float = MAX_DELAY) -> None:
@@ -40,6 +41,7 @@ class KeyQueue(Generic[K]):
         self._working: set[K] = set()
         self._dirty: set[K] = set()
         self._delayed: dict[K, asyncio.TimerHandle] = {}
+        self._parked: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
         self._drains: list[tuple[set[K], asyncio.Event]] = []
         self._closed = False
@@ -59,9 +61,9 @@ class KeyQueue(Generic[K]):
 
     def add(self, key: K) -> None:
         """Ask for a reconcile of `key`; a closed queue ignores it."""
-        timer = self._delayed.pop(key, None)
-        if timer is not None:
-            timer.cancel()
+        for timers in (self._delayed, self._parked):
+            if (timer := timers.pop(key, None)) is not None:
+                timer.cancel()
         if self._closed or key in self._waiting:
             return
         if key in self._working:
@@ -96,8 +98,23 @@ class KeyQueue(Generic[K]):
         self._retries.inc()
         if self._again(key) or self._closed:
             return 0.0
-        delay = min(self._cap, self._base * 2.0 ** min(failures, 64))
+        delay = self._backoff(failures)
         self._delayed[key] = asyncio.get_running_loop().call_later(delay, self.add, key)
+        return delay
+
+    def park(self, key: K, delay: float | None = None) -> float:
+        """The reconcile of `key` ended well, and is wanted again after `delay` seconds, or, without, with backoff.
+
+        Returns the delay.
+        """
+        failures = self._failures.pop(key, 0)
+        if self._again(key) or self._closed:
+            return 0.0
+        if delay is None:
+            self._failures[key] = failures + 1
+            delay = self._backoff(failures)
+        self._parked[key] = asyncio.get_running_loop().call_later(delay, self.add, key)
+        self._settle(key)
         return delay
 
     async def drained(self) -> None:
@@ -115,12 +132,16 @@ class KeyQueue(Generic[K]):
     def close(self) -> None:
         """End `get` for all workers; what waits or backs off is dropped, what is worked on may still finish."""
         self._closed = True
-        for timer in self._delayed.values():
-            timer.cancel()
-        self._delayed.clear()
+        for timers in (self._delayed, self._parked):
+            for timer in timers.values():
+                timer.cancel()
+            timers.clear()
         self._depth.dec(len(self._waiting))
         self._waiting.clear()
         self._queue.put_nowait(None)
+
+    def _backoff(self, failures: int) -> float:
+        return min(self._cap, self._base * 2.0 ** min(failures, 64))
 
     def _again(self, key: K) -> bool:
         """Take `key` from the worker; true when a change came meanwhile, so that it waits again."""

@@ -1,0 +1,71 @@
+"""What the operator knows: one cache a kind, with the indices that reconcilers need. The manager's informers feed it.
+
+It also knows which channels a change can touch, so that one agent's change does not reconcile ten thousand channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+
+from lmos.operator import metrics
+from lmos.operator.cache import Cache, Name
+from lmos.resources.agent import Agent
+from lmos.resources.channel import Channel
+from lmos.resources.routing import ChannelRouting
+
+__all__ = ["Views", "touched_by"]
+
+_CAPABILITY = "capability"
+_NAMESPACE = "namespace"
+# Stands for "requires nothing": such a channel is resolved as soon as any agent serves it. No capability has this name.
+_NOTHING = ""
+
+
+class Views:
+    """The caches that reconcilers read, with their indices."""
+
+    def __init__(self) -> None:
+        sizes = metrics.CACHE_OBJECTS
+        self.agents = Cache(Agent, {_CAPABILITY: _provided, _NAMESPACE: _namespace}, size=sizes.labels(Agent.KIND))
+        self.channels = Cache(Channel, {_CAPABILITY: _required}, size=sizes.labels(Channel.KIND))
+        self.routings = Cache(ChannelRouting, size=sizes.labels(ChannelRouting.KIND))
+
+    def agents_for(self, channel: Channel) -> Iterable[Agent]:
+        """Every agent on which the resolution of `channel` can depend."""
+        namespace = channel.metadata.namespace
+        if not channel.spec.required_capabilities:
+            return self.agents.by_index(_NAMESPACE, namespace)
+        found: dict[str, Agent] = {}
+        for capability in channel.spec.required_capabilities:
+            for agent in self.agents.by_index(_CAPABILITY, (namespace, capability.name)):
+                found[agent.metadata.name] = agent
+        return found.values()
+
+
+def touched_by(views: Views, old: Agent | None, new: Agent | None) -> set[Name]:
+    """The channels whose resolution can change when agent `old` becomes `new` (`None`: it does not exist)."""
+    if old is not None and new is not None and old.spec == new.spec and old.subset == new.subset:
+        return set()
+    values: set[Hashable] = set()
+    for agent in (old, new):
+        if agent is not None:
+            values.add((agent.metadata.namespace, _NOTHING))
+            values.update(_provided(agent))
+    return {
+        (channel.metadata.namespace, channel.metadata.name)
+        for value in values
+        for channel in views.channels.by_index(_CAPABILITY, value)
+    }
+
+
+def _provided(agent: Agent) -> Iterable[Hashable]:
+    return {(agent.metadata.namespace, capability.name) for capability in agent.spec.provided_capabilities}
+
+
+def _required(channel: Channel) -> Iterable[Hashable]:
+    names = {capability.name for capability in channel.spec.required_capabilities} or {_NOTHING}
+    return {(channel.metadata.namespace, name) for name in names}
+
+
+def _namespace(agent: Agent) -> Iterable[Hashable]:
+    return (agent.metadata.namespace,)
