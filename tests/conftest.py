@@ -1,4 +1,4 @@
-"""What every test gets: asyncio as the only anyio backend, and a real PostgreSQL server for those who ask."""
+"""What every test gets: asyncio as the only anyio backend; for those who ask, a real PostgreSQL server and a cluster."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+pytest_plugins = ["tests.cluster.plugin"]
 
 
 @pytest.fixture(scope="session")
