@@ -1,4 +1,4 @@
-"""What every test gets: asyncio as the only anyio backend; for those who ask, a real PostgreSQL server and a cluster."""
+"""What every test gets: asyncio as the one anyio backend; for those who ask, a real PostgreSQL server and a cluster."""
 
 from __future__ import annotations
 

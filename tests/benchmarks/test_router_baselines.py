@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from benchmarks.router.baselines import Thresholds, majority, nearest, ranked
 
 GOLDEN = Path(__file__).parent.parent / "data" / "jvm_golden" / "router.jsonl.gz"
