@@ -78,10 +78,10 @@ class FlakyStore:
                 following.cancel()
                 await asyncio.wait((following,))
 
-    async def apply(self, resource: Resource, *, field_manager: str) -> Resource:
+    async def apply(self, resource: Resource, *, field_manager: str, force: bool = True) -> Resource:
         await self._enter("apply", resource.KIND)
         before = await self._version(resource)
-        return self._leave(before, await self._inner.apply(resource, field_manager=field_manager))
+        return self._leave(before, await self._inner.apply(resource, field_manager=field_manager, force=force))
 
     async def update_status(self, resource: Resource, *, field_manager: str) -> Resource:
         await self._enter("update_status", resource.KIND)

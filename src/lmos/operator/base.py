@@ -74,12 +74,13 @@ class Store(Protocol):
         """Changes after version `since`, in order, for ever. Raises `ResourceExpired` when `since` is too old."""
         ...
 
-    async def apply(self, resource: Resource, *, field_manager: str) -> Resource:
+    async def apply(self, resource: Resource, *, field_manager: str, force: bool = True) -> Resource:
         """Create or replace spec, labels, annotations and owner references; status stays.
 
         Returns the stored object. Bumps `generation` when the spec changed; an equal object is not written and keeps
         its resource version. A `metadata.resource_version` makes the call conditional: raises `Conflict` when the
-        object has moved on. What other field managers own beside that (labels, say) may stay.
+        object has moved on. What other field managers own beside that (labels, say) may stay. A field of theirs that
+        is to change is taken over with `force`, else it raises `Conflict`; a store that knows no owners takes it over.
         """
         ...
 

@@ -67,9 +67,9 @@ class Fenced:
     def watch(self, kind: str, namespace: str, since: str) -> AsyncIterator[WatchEvent]:
         return self._store.watch(kind, namespace, since)
 
-    async def apply(self, resource: Resource, *, field_manager: str) -> Resource:
+    async def apply(self, resource: Resource, *, field_manager: str, force: bool = True) -> Resource:
         self._check()
-        return await self._store.apply(resource, field_manager=field_manager)
+        return await self._store.apply(resource, field_manager=field_manager, force=force)
 
     async def update_status(self, resource: Resource, *, field_manager: str) -> Resource:
         self._check()

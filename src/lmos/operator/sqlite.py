@@ -94,8 +94,10 @@ class SqliteStore:
                         told = position
                         yield WatchEvent("bookmark", str(position))
 
-    async def apply(self, resource: Resource, *, field_manager: str) -> Resource:
+    async def apply(self, resource: Resource, *, field_manager: str, force: bool = True) -> Resource:
         """Create or replace; `uid`, `generation` and timestamps of `resource` are the store's to set.
+
+        No field has an owner here: `force` changes nothing.
 
         `metadata.uid` and `metadata.resource_version` make the call conditional. Raises `Conflict` also for an object
         whose owners are all gone: Kubernetes would remove it at once.
