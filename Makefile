@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 READY := .venv/.ready
 
-.PHONY: setup demo check format test bench docs lock clean
+.PHONY: setup demo check format testcluster test bench docs lock clean
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
@@ -31,6 +31,10 @@ check: setup
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# A Kubernetes control plane from Go modules, in a cache outside of the project: 15 to 20 minutes, once.
+testcluster: setup
+	$(BIN)/python -m tools.testcluster build
 
 test: setup
 	$(BIN)/pytest

@@ -46,6 +46,10 @@ class Access(ABC):
         """`kubectl get ... -o json`, parsed."""
         return json.loads(self.kubectl("get", *words, "-o", "json", role=role))
 
+    def raw(self, path: str, *, role: str = ADMIN) -> Any:
+        """What the API server answers to a GET of `path`, parsed. A list keeps its resourceVersion here."""
+        return json.loads(self.kubectl("get", "--raw", path, role=role))
+
     def apply(self, manifests: str, *words: str, role: str = ADMIN) -> str:
         """Server-side apply of YAML documents."""
         return self.kubectl("apply", "--server-side", *words, "-f", "-", role=role, stdin=manifests)

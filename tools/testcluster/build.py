@@ -19,7 +19,7 @@ import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from tools.testcluster.recipe import CONTROL_PLANE, MODULES, PROGRAMS, ROOT, Module, Program, cache_folder
 
@@ -134,12 +134,21 @@ def _progress(what: str, lines: list[str]) -> Generator[None]:
 def _alone(lock: Path) -> Generator[None]:
     """One build at a time, whoever started it. The lock goes with its process, so none is ever stale."""
     with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while not _locked(file):
             _say("another build is under way; waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            for _ in range(int(_PROGRESS_SECONDS)):
+                time.sleep(1)
+                if _locked(file):
+                    break
         yield
+
+
+def _locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _say(text: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ssl
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -90,6 +91,19 @@ class Cluster(Access):
 
     def kubeconfig(self, role: str = ADMIN) -> Path:
         return self._site.credentials.kubeconfig(role)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that have a kubeconfig."""
+        return tuple(self._site.credentials.roles)
+
+    def wait(self) -> None:
+        """Wait for as long as every part runs. Raises `ProcessFailed` for the first that does not."""
+        while True:
+            for part in self._parts.values():
+                if not part.running:
+                    raise ProcessFailed(f"{part.name} ended with {part.exit_code}\n{part.last_lines()}")
+            time.sleep(0.2)
 
     def part(self, name: str) -> Part:
         """A part, running or not: to pause, kill or read the log of."""

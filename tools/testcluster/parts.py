@@ -100,6 +100,9 @@ def _api_server(site: Site) -> list[str]:
         f"--service-account-signing-key-file={folder / 'accounts.key'}",
         "--service-cluster-ip-range=10.0.0.0/24",
         "--allow-privileged",
+        # Told to end, it waits a minute for its watchers to go: tell them to.
+        "--shutdown-watch-termination-grace-period=1s",
+        "--shutdown-send-retry-after",
         # The taint that it sets is lifted by a controller for real nodes, which does not run.
         "--disable-admission-plugins=TaintNodesByCondition",
     ]
