@@ -167,3 +167,36 @@ async def test_closing_the_queue_lets_only_the_running_reconcile_finish() -> Non
 async def test_a_controller_needs_a_worker() -> None:
     with pytest.raises(ValueError, match="workers is 0"):
         Controller("test", Work().queue, Work().reconcile, workers=0)
+
+
+async def test_a_reconcile_that_takes_too_long_is_cancelled_and_tried_again() -> None:
+    cancelled: list[Name] = []
+    queue: KeyQueue[Name] = KeyQueue("test", base=1.0)
+
+    async def reconcile(key: Name) -> None:
+        if not cancelled:
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                cancelled.append(key)
+
+    before = _count("reconcile_timeouts_total"), _count("reconcile_errors_total")
+    with capture_logs() as logs:
+        task = asyncio.create_task(Controller("test", queue, reconcile, workers=1, timeout=60.0).run())
+        queue.add(A)
+        await queue.drained()
+        queue.close()
+        await task
+    assert cancelled == [A]
+    assert [line["event"] for line in logs] == [reasons.EVENT_RECONCILE_TIMEOUT]
+    assert (_count("reconcile_timeouts_total"), _count("reconcile_errors_total")) == (before[0] + 1, before[1] + 1)
+
+
+async def test_a_timeout_of_the_reconciles_own_is_no_timeout_of_the_controller() -> None:
+    work = Work(TimeoutError("mine"))
+    before = _count("reconcile_timeouts_total")
+    async with work.running() as logs:
+        work.queue.add(A)
+        await work.queue.drained()
+    assert [line["event"] for line in logs] == [reasons.EVENT_RECONCILE_PANIC]
+    assert _count("reconcile_timeouts_total") == before

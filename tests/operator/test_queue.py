@@ -8,6 +8,7 @@ from typing import Any
 
 import looptime
 import pytest
+from prometheus_client import REGISTRY
 
 from lmos.operator.queue import KeyQueue, QueueClosed
 
@@ -166,3 +167,31 @@ async def test_a_closed_queue_takes_no_keys(queue: KeyQueue[str]) -> None:
     queue.add("b")
     assert queue.retry(key) == 0.0
     assert queue.pending == frozenset()
+
+
+def _metric(name: str, queue: str = "metered") -> float | None:
+    return REGISTRY.get_sample_value(f"workqueue_{name}", {"name": queue})
+
+
+async def test_the_time_of_work_that_goes_on_is_shown_while_it_goes_on() -> None:
+    queue: KeyQueue[str] = KeyQueue("metered")
+    queue.add("a")
+    queue.add("b")
+    await queue.get()
+    await asyncio.sleep(10)
+    await queue.get()
+    await asyncio.sleep(5)
+    assert (_metric("unfinished_work_seconds"), _metric("longest_running_processor_seconds")) == (20, 15)
+    queue.done("a")
+    assert (_metric("unfinished_work_seconds"), _metric("longest_running_processor_seconds")) == (5, 5)
+    assert (_metric("work_duration_seconds_count"), _metric("work_duration_seconds_sum")) == (1, 15)
+    queue.close()
+
+
+async def test_work_of_a_closed_queue_is_nobodys() -> None:
+    queue: KeyQueue[str] = KeyQueue("metered")
+    queue.add("a")
+    await queue.get()
+    queue.close()
+    await asyncio.sleep(10)
+    assert _metric("longest_running_processor_seconds") == 0

@@ -4,6 +4,7 @@ The manager runs one controller per kind. It knows nothing of kinds: `reconcile`
 
     TerminalError       the same state would fail again: logged, forgotten until the object changes
     StoreError          the store refused or did not answer: logged, tried again with backoff
+    (too slow)          cancelled after `timeout` seconds: logged, tried again with backoff
     any other           a bug: logged with its traceback, tried again with backoff, and other keys go on
 
 A reconcile that went well but waits for something outside (a document that cannot be fetched yet) returns a `Requeue`.
@@ -11,6 +12,7 @@ A reconcile that went well but waits for something outside (a document that cann
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -26,12 +28,18 @@ from lmos.telemetry.logs import logger
 __all__ = ["Controller", "Reconcile", "Requeue", "TerminalError"]
 
 DEFAULT_WORKERS: Final = 8
+RECONCILE_TIMEOUT: Final = 120.0
+"""Seconds: longer than two writes to an API server that answers each at its last moment."""
 
 K = TypeVar("K", bound=tuple[str, str])
 
 
 class TerminalError(Exception):
     """This object cannot be reconciled as it is; trying again without a change is useless."""
+
+
+class _TooSlow(Exception):
+    """A reconcile was cancelled because it took too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ class Controller(Generic[K]):
         reconcile: Reconcile[K],
         *,
         workers: int = DEFAULT_WORKERS,
+        timeout: float = RECONCILE_TIMEOUT,
     ) -> None:
         if workers < 1:
             raise ValueError(f"workers is {workers}; a controller needs at least 1")
@@ -61,6 +70,7 @@ class Controller(Generic[K]):
         self._queue = queue
         self._reconcile = reconcile
         self._workers = workers
+        self._timeout = timeout
         self._log = logger("operator").bind(controller=name)
         metrics.MAX_CONCURRENT_RECONCILES.labels(name).set(workers)
 
@@ -84,7 +94,7 @@ class Controller(Generic[K]):
 
     async def _one(self, key: K) -> None:
         try:
-            requeue = await self._reconcile(key)
+            requeue = await self._limited(key)
         except TerminalError as fault:
             self._failed(metrics.TERMINAL_RECONCILE_ERRORS)
             self._log.error(reasons.EVENT_RECONCILE_TERMINAL, namespace=key[0], object=key[1], error=str(fault))
@@ -101,6 +111,12 @@ class Controller(Generic[K]):
                 error=f"{type(fault).__name__}: {fault}",
                 delay=delay,
             )
+        except _TooSlow:
+            delay = self._queue.retry(key)
+            self._failed(metrics.RECONCILE_TIMEOUTS)
+            self._log.warning(
+                reasons.EVENT_RECONCILE_TIMEOUT, namespace=key[0], object=key[1], timeout=self._timeout, delay=delay
+            )
         except Exception:  # noqa: BLE001 - the border of a reconcile: a bug met by one key must not stop the others
             delay = self._queue.retry(key)
             self._failed(metrics.RECONCILE_PANICS)
@@ -113,6 +129,16 @@ class Controller(Generic[K]):
                 result = metrics.RESULT_REQUEUE if requeue.after is None else metrics.RESULT_REQUEUE_AFTER
                 self._queue.park(key, requeue.after)
             metrics.RECONCILES.labels(self._name, result).inc()
+
+    async def _limited(self, key: K) -> Requeue | None:
+        limit = asyncio.timeout(self._timeout)
+        try:
+            async with limit:
+                return await self._reconcile(key)
+        except TimeoutError as fault:
+            if limit.expired():
+                raise _TooSlow from fault
+            raise
 
     def _failed(self, kind: Counter | None = None) -> None:
         metrics.RECONCILES.labels(self._name, metrics.RESULT_ERROR).inc()

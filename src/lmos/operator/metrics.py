@@ -11,20 +11,31 @@ from prometheus_client import Counter, Gauge, Histogram
 
 __all__ = [
     "ACTIVE_WORKERS",
+    "ADMISSION_REVIEWS",
+    "CACHE_LAST_EVENT_SECONDS",
     "CACHE_OBJECTS",
+    "LEADING",
     "MAX_CONCURRENT_RECONCILES",
     "QUEUE_ADDS",
     "QUEUE_DEPTH",
+    "QUEUE_LONGEST_SECONDS",
     "QUEUE_RETRIES",
     "QUEUE_SECONDS",
+    "QUEUE_UNFINISHED_SECONDS",
+    "QUEUE_WORK_SECONDS",
     "RECONCILES",
     "RECONCILE_ERRORS",
     "RECONCILE_PANICS",
     "RECONCILE_SECONDS",
+    "RECONCILE_TIMEOUTS",
+    "RESULT_ALLOWED",
+    "RESULT_DENIED",
     "RESULT_ERROR",
+    "RESULT_FAILED",
     "RESULT_REQUEUE",
     "RESULT_REQUEUE_AFTER",
     "RESULT_SUCCESS",
+    "RESULT_WARNED",
     "TERMINAL_RECONCILE_ERRORS",
     "WATCH_RESTARTS",
 ]
@@ -33,6 +44,11 @@ RESULT_SUCCESS: Final = "success"
 RESULT_ERROR: Final = "error"
 RESULT_REQUEUE: Final = "requeue"
 RESULT_REQUEUE_AFTER: Final = "requeue_after"
+
+RESULT_ALLOWED: Final = "allowed"
+RESULT_WARNED: Final = "warned"
+RESULT_DENIED: Final = "denied"
+RESULT_FAILED: Final = "failed"
 
 # controller-runtime's buckets without those beyond a minute: a reconcile here is one read of a cache and two writes.
 _RECONCILE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -46,6 +62,11 @@ TERMINAL_RECONCILE_ERRORS = Counter(
 RECONCILE_PANICS = Counter(
     "lmos_operator_reconcile_panics_total", "Reconciles that failed with an unforeseen exception", ["controller"]
 )
+RECONCILE_TIMEOUTS = Counter(
+    "lmos_operator_reconcile_timeouts_total",
+    "Reconciles that were cancelled because they took too long",
+    ["controller"],
+)
 RECONCILE_SECONDS = Histogram(
     "lmos_operator_reconcile_time_seconds", "Duration of a reconcile", ["controller"], buckets=_RECONCILE
 )
@@ -58,6 +79,24 @@ QUEUE_DEPTH = Gauge("workqueue_depth", "Keys that wait for a worker", ["name"])
 QUEUE_ADDS = Counter("workqueue_adds_total", "Keys put into the queue", ["name"])
 QUEUE_RETRIES = Counter("workqueue_retries_total", "Keys put back after a failure", ["name"])
 QUEUE_SECONDS = Histogram("workqueue_queue_duration_seconds", "Time that a key waits", ["name"], buckets=_QUEUE)
+QUEUE_WORK_SECONDS = Histogram(
+    "workqueue_work_duration_seconds", "Time that a key is worked on", ["name"], buckets=_QUEUE
+)
+QUEUE_UNFINISHED_SECONDS = Gauge(
+    "workqueue_unfinished_work_seconds",
+    "Time that the keys now worked on have taken so far; when it grows steadily, workers are stuck",
+    ["name"],
+)
+QUEUE_LONGEST_SECONDS = Gauge(
+    "workqueue_longest_running_processor_seconds", "Time that the key longest worked on has taken so far", ["name"]
+)
 
 WATCH_RESTARTS = Counter("lmos_watch_restarts_total", "Watches begun again, by reason", ["kind", "reason"])
 CACHE_OBJECTS = Gauge("lmos_cache_objects", "Objects that the operator knows", ["kind"])
+CACHE_LAST_EVENT_SECONDS = Gauge(
+    "lmos_cache_last_event_seconds", "Time since a watch told anything, news or that there are none", ["kind"]
+)
+
+LEADING = Gauge("leader_election_master_status", "1 while this process leads, else 0", ["name"])
+
+ADMISSION_REVIEWS = Counter("lmos_admission_reviews_total", "Changes judged by the webhook", ["kind", "result"])

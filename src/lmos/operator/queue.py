@@ -8,7 +8,7 @@ thread-safe: one event loop uses it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Final, Generic, TypeVar
 
 from lmos.operator import metrics
@@ -38,7 +38,7 @@ class KeyQueue(Generic[K]):
         self._cap = cap
         self._queue: asyncio.Queue[K | None] = asyncio.Queue()
         self._waiting: dict[K, float] = {}
-        self._working: set[K] = set()
+        self._working: dict[K, float] = {}
         self._dirty: set[K] = set()
         self._delayed: dict[K, asyncio.TimerHandle] = {}
         self._parked: dict[K, asyncio.TimerHandle] = {}
@@ -49,6 +49,11 @@ class KeyQueue(Generic[K]):
         self._adds = metrics.QUEUE_ADDS.labels(name)
         self._retries = metrics.QUEUE_RETRIES.labels(name)
         self._seconds = metrics.QUEUE_SECONDS.labels(name)
+        self._work_seconds = metrics.QUEUE_WORK_SECONDS.labels(name)
+        self._time = _now
+        # Computed when they are read: a worker that hangs never comes back to tell how long it has been at it.
+        metrics.QUEUE_UNFINISHED_SECONDS.labels(name).set_function(self.unfinished)
+        metrics.QUEUE_LONGEST_SECONDS.labels(name).set_function(self.longest)
 
     def __len__(self) -> int:
         """Keys that wait for a worker; those that are worked on or back off do not count."""
@@ -58,6 +63,14 @@ class KeyQueue(Generic[K]):
     def pending(self) -> frozenset[K]:
         """Keys that wait, are worked on, or back off."""
         return frozenset((*self._waiting, *self._working, *self._delayed))
+
+    def unfinished(self) -> float:
+        """Seconds that the keys now worked on have taken together so far; 0 once the queue is closed."""
+        return sum(self._running())
+
+    def longest(self) -> float:
+        """Seconds that the key longest worked on has taken so far."""
+        return max(self._running(), default=0.0)
 
     def add(self, key: K) -> None:
         """Ask for a reconcile of `key`; a closed queue ignores it."""
@@ -80,9 +93,11 @@ class KeyQueue(Generic[K]):
         if key is None or self._closed:
             self._queue.put_nowait(None)  # the other workers end too
             raise QueueClosed
-        self._seconds.observe(_now() - self._waiting.pop(key))
+        self._time = asyncio.get_running_loop().time
+        now = self._time()
+        self._seconds.observe(now - self._waiting.pop(key))
         self._depth.dec()
-        self._working.add(key)
+        self._working[key] = now
         return key
 
     def done(self, key: K) -> None:
@@ -140,12 +155,17 @@ class KeyQueue(Generic[K]):
         self._waiting.clear()
         self._queue.put_nowait(None)
 
+    def _running(self) -> Iterable[float]:
+        # A closed queue's workers may have been cancelled: what they held is nobody's work any more.
+        return () if self._closed else [self._time() - began for began in self._working.values()]
+
     def _backoff(self, failures: int) -> float:
         return min(self._cap, self._base * 2.0 ** min(failures, 64))
 
     def _again(self, key: K) -> bool:
         """Take `key` from the worker; true when a change came meanwhile, so that it waits again."""
-        self._working.discard(key)
+        if (began := self._working.pop(key, None)) is not None:
+            self._work_seconds.observe(_now() - began)
         if key not in self._dirty:
             return False
         self._dirty.discard(key)

@@ -41,12 +41,16 @@ MISS_ORDER: Final = (
     BAD_ENDPOINT,
 )
 
+# Annotation of an Agent or Channel: with the value "true", channels may become unresolved by its change
+ALLOW_UNRESOLVED: Final = "lmos.eclipse/allow-unresolved"
+
 # What the operator was doing when it told of an event
 ACTION_RESOLVE: Final = "Resolve"
 
 # Log events
 EVENT_RECONCILE_RETRY: Final = "reconcile failed, will retry"
 EVENT_RECONCILE_TERMINAL: Final = "reconcile failed, waits for a change"
+EVENT_RECONCILE_TIMEOUT: Final = "reconcile timed out, will retry"
 EVENT_RECONCILE_PANIC: Final = "reconcile crashed, will retry"
 EVENT_WATCH_FAILED: Final = "watch failed, will resume"
 EVENT_WATCH_EXPIRED: Final = "watch expired, lists again"
@@ -54,3 +58,5 @@ EVENT_TERM_BEGAN: Final = "leading, reconciles"
 EVENT_TERM_ENDED: Final = "leads no more, stands by"
 EVENT_OPERATOR_CRASHED: Final = "operator crashed, restart the process"
 EVENT_REQUEST_FAILED: Final = "operator api could not read the store"
+EVENT_ADMISSION_DENIED: Final = "change denied"
+EVENT_ADMISSION_FAILED: Final = "change not judged"
