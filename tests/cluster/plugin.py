@@ -3,7 +3,7 @@
     def test_an_agent_is_stored(cluster: Access, namespace: str) -> None:
         cluster.apply(AGENT, "-n", namespace)
 
-Whoever uses one is marked `cluster` and may take a minute, since the first such test starts the cluster. Without an API
+Whoever uses one is marked `cluster` and may take longer, since the first such test starts the cluster. Without an API
 server these tests are skipped, saying how to get one; with CI=true they fail.
 """
 
@@ -21,21 +21,23 @@ from typing import Any, Final, NoReturn, Protocol
 import pytest
 
 from lmos.resources.crds import crds_yaml
-from tools.testcluster import WHOLE, Access, Binaries, Cluster, NoBinaries
-from tools.testcluster.given import GivenCluster
+from tools.testcluster import WHOLE, Access, Binaries, Cluster, GivenCluster, NoBinaries
+from tools.testcluster.binaries import HOW_TO_GET
+from tools.testcluster.recipe import ROLLOUTS, STAGES, cache_folder
 
-__all__ = ["Kubectl"]
+__all__ = ["Kubectl", "StartCluster"]
 
-_FIXTURES: Final = frozenset({"api_server", "new_cluster"})
+_FIXTURES: Final = frozenset({"api_server", "programs"})
 _SECONDS: Final = 90
 _GIVE: Final = "LMOS_TEST_CLUSTER"
+_NUMBERS: Final = count(os.getpid() * 1000)  # a given cluster may still hold the namespaces of an earlier session
 
 
 @dataclass(frozen=True)
 class _Environment:
-    """What the environment says of clusters. The tests' own processes do not see it."""
+    """What the environment said of clusters. The tests' own processes do not see it."""
 
-    kubeconfig: str | None
+    kubeconfig: str
     given: bool
 
 
@@ -48,10 +50,16 @@ class Kubectl(Protocol):
     def __call__(self, *words: str, role: str = ..., stdin: str | None = ...) -> str: ...
 
 
+class StartCluster(Protocol):
+    """Starts a cluster with the options of `Cluster`."""
+
+    def __call__(self, **options: Any) -> Cluster: ...
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # Away from the environment: the product refuses LMOS_* variables that it does not know, and a command under test
     # must not find somebody's cluster.
-    given, kubeconfig = os.environ.pop(_GIVE, ""), os.environ.pop("KUBECONFIG", None)
+    given, kubeconfig = os.environ.pop(_GIVE, ""), os.environ.pop("KUBECONFIG", "")
     if given not in ("", "0", "1"):
         raise pytest.UsageError(f"{_GIVE}={given}: write 1 to test on the cluster of KUBECONFIG, or unset it")
     if given == "1" and not kubeconfig:
@@ -69,44 +77,54 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
-    """A cluster with our CRDs and at least etcd and an API server: all that the programs at hand can do."""
+    """A cluster with our CRDs and at least etcd and an API server; it has whatever else the programs at hand can do."""
     environment = request.config.stash[_ENVIRONMENT]
     if environment.given:
-        given = GivenCluster(Path(environment.kubeconfig or ""), tmp_path_factory.mktemp("cluster"))
-        given.install([crds_yaml()])
+        given = GivenCluster(Path(environment.kubeconfig), tmp_path_factory.mktemp("cluster"))
+        given.install(_crds(cache_folder()))
         yield given
         return
     binaries = _binaries()
-    parts = [part for part in WHOLE if binaries.has(part)]
-    with Cluster(parts=parts, crds=_crds(binaries), binaries=binaries) as cluster:
+    parts = [part for part in WHOLE if not binaries.lacking(_needs(part))]
+    with Cluster(parts=parts, crds=_crds(binaries.data), binaries=binaries) as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="session")
 def cluster(api_server: Access) -> Access:
-    """A whole cluster: Deployments become available, namespaces go, garbage is collected. Shared by the session."""
+    """A whole cluster: Deployments become available, namespaces go, garbage is collected, Argo's Rollouts are known.
+
+    The whole session shares it: a test that breaks something wants `new_cluster`.
+    """
     if isinstance(api_server, Cluster):
-        missing = [part for part in WHOLE if not api_server.binaries.has(part)]
+        missing = api_server.binaries.lacking([*WHOLE, STAGES, ROLLOUTS])
         if missing:
-            _unavailable(f"no {', '.join(missing)} in {api_server.binaries.folders[0]}: run `make testcluster`")
+            _unavailable(f"a whole cluster needs {', '.join(missing)} too: {HOW_TO_GET}")
+    elif not api_server.kubectl("get", "crd", "rollouts.argoproj.io", "--ignore-not-found"):
+        _unavailable("the given cluster has no Argo Rollouts: install its CustomResourceDefinitions")
     return api_server
 
 
+@pytest.fixture(scope="session")
+def programs() -> Binaries:
+    """The programs of a cluster of one's own."""
+    return _binaries()
+
+
 @pytest.fixture
-def new_cluster() -> Iterator[Callable[..., Cluster]]:
+def new_cluster(programs: Binaries) -> Iterator[StartCluster]:
     """Starts clusters of the test's own, to be broken: `new_cluster(parts=API_SERVER)`. They end with the test."""
-    binaries = _binaries()
     with ExitStack() as stack:
 
         def start(**options: Any) -> Cluster:
-            return stack.enter_context(Cluster(binaries=binaries, **options))
+            return stack.enter_context(Cluster(binaries=programs, **options))
 
         yield start
 
 
 @pytest.fixture
 def new_namespace(api_server: Access, request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
-    """Makes fresh namespaces, named after the test; they go after it, which nobody waits for."""
+    """Makes fresh namespaces, named after the test; they are deleted after it, which nobody waits for."""
     made: list[str] = []
     word = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40].rstrip("-")
 
@@ -118,7 +136,7 @@ def new_namespace(api_server: Access, request: pytest.FixtureRequest) -> Iterato
 
     yield make
     if made:
-        api_server.kubectl("delete", "namespace", *made, "--wait=false")
+        api_server.kubectl("delete", "namespace", *made, "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture
@@ -137,7 +155,13 @@ def kubectl(api_server: Access, namespace: str) -> Kubectl:
     return run
 
 
-_NUMBERS: Final = count(os.getpid() * 1000)  # a given cluster may still hold the namespaces of an earlier session
+def _needs(part: str) -> list[str]:
+    return [part, STAGES] if part == "kwok" else [part]
+
+
+def _crds(data: Path) -> list[str]:
+    foreign = data / ROLLOUTS
+    return [crds_yaml(), *([foreign.read_text()] if foreign.is_file() else [])]
 
 
 def _binaries() -> Binaries:
@@ -145,11 +169,6 @@ def _binaries() -> Binaries:
         return Binaries.found()
     except NoBinaries as error:
         _unavailable(str(error))
-
-
-def _crds(binaries: Binaries) -> list[str]:
-    foreign = binaries.data / "rollouts.yaml"
-    return [crds_yaml(), *([foreign.read_text()] if foreign.is_file() else [])]
 
 
 def _unavailable(reason: str) -> NoReturn:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tools.testcluster.access import Access, KubectlFailed
-from tools.testcluster.binaries import Binaries, NoBinaries
+from tools.testcluster.binaries import BadAssets, Binaries, NoBinaries
 from tools.testcluster.cluster import Cluster
 from tools.testcluster.credentials import ADMIN, ROLES, Role
+from tools.testcluster.given import GivenCluster
 from tools.testcluster.parts import API, API_SERVER, CONTROLLERS, ETCD, KWOK, SCHEDULER, WHOLE
 from tools.testcluster.process import Part
 
@@ -20,8 +21,10 @@ __all__ = [
     "SCHEDULER",
     "WHOLE",
     "Access",
+    "BadAssets",
     "Binaries",
     "Cluster",
+    "GivenCluster",
     "KubectlFailed",
     "NoBinaries",
     "Part",

@@ -8,18 +8,19 @@ where the folder has none.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 from tools.testcluster.recipe import cache_folder
 
-__all__ = ["Binaries", "NoBinaries"]
+__all__ = ["HOW_TO_GET", "BadAssets", "Binaries", "NoBinaries"]
 
-ASSETS: Final = "KUBEBUILDER_ASSETS"
+_ASSETS: Final = "KUBEBUILDER_ASSETS"
 _NEEDED: Final = ("etcd", "kube-apiserver", "kubectl")
 _ANY_VERSION: Final = ("kwok", "helm")
-_HOW: Final = (
+HOW_TO_GET: Final = (
     "run `make testcluster` (needs Go; takes 15 to 20 minutes once), or set KUBEBUILDER_ASSETS to a folder with etcd, "
     "kube-apiserver and kubectl, or KUBECONFIG and LMOS_TEST_CLUSTER=1 for a cluster that is there to be tested on"
 )
@@ -27,6 +28,10 @@ _HOW: Final = (
 
 class NoBinaries(Exception):
     """A program is nowhere. The message says how to get it."""
+
+
+class BadAssets(ValueError):
+    """`KUBEBUILDER_ASSETS` names a folder without the programs that it must have: a slip of whoever set it."""
 
 
 @dataclass(frozen=True)
@@ -39,31 +44,35 @@ class Binaries:
 
     @classmethod
     def found(cls) -> Self:
-        """Those of `KUBEBUILDER_ASSETS`, else those of the cache. Raises `NoBinaries`."""
+        """Those of `KUBEBUILDER_ASSETS`, else those of the cache. Raises `BadAssets`, `NoBinaries`."""
         cache = cache_folder()
-        named = os.environ.get(ASSETS)
+        named = os.environ.get(_ASSETS)
         if named:
             folder = Path(named).absolute()
             missing = [name for name in _NEEDED if not (folder / name).is_file()]
             if missing:
-                raise NoBinaries(f"{ASSETS}={named}: no {', '.join(missing)} there; correct or unset it")
+                raise BadAssets(f"{_ASSETS}={named}: no {', '.join(missing)} there; correct or unset it")
             return cls((folder, cache / "bin"), cache)
         if not cache.is_dir():
-            raise NoBinaries(f"no control plane to start: {_HOW}")
+            raise NoBinaries(f"no control plane to start: {HOW_TO_GET}")
         return cls((cache / "bin",), cache)
 
     def has(self, name: str) -> bool:
         return self._find(name) is not None
 
+    def lacking(self, names: Iterable[str]) -> list[str]:
+        """Which of these programs and data files are not there."""
+        return [name for name in names if not (self.has(name) or (self.data / name).is_file())]
+
     def program(self, name: str) -> Path:
         """The path of a program. Raises `NoBinaries`."""
         found = self._find(name)
         if found is None:
-            raise NoBinaries(f"no {name} in {self.folders[0]}: {_HOW}")
+            raise NoBinaries(f"no {name} in {self.folders[0]}: {HOW_TO_GET}")
         return found
 
     def file(self, name: str) -> Path:
-        """A data file of the cache: `stages.yaml`, `rollouts.yaml`. Raises `NoBinaries`."""
+        """A data file of the cache, by its name in the recipe. Raises `NoBinaries`."""
         path = self.data / name
         if not path.is_file():
             raise NoBinaries(f"{name} comes from a Go module and is not in the cache: run `make testcluster`")

@@ -44,8 +44,9 @@ class Cluster(Access):
     """The parts named by `parts`, ready when entered.
 
     `crds` are applied before the controllers start, since a running garbage collector notices a new kind only after 30
-    seconds. `flags` are added to a part's own and win over them. `folder` must be new or empty and is kept; without it
-    a temporary one is used and removed. Raises `ProcessFailed` with the end of a part's log, and `NoBinaries`.
+    seconds. `roles` are known besides `ROLES`. `flags` are added to a part's own and win over them. `folder` must be
+    new or empty and is kept; without it a temporary one is used and removed. Raises `ProcessFailed` with the end of a
+    part's log, `NoBinaries`, `BadAssets`.
     """
 
     def __init__(
@@ -53,14 +54,14 @@ class Cluster(Access):
         *,
         parts: Sequence[str] = WHOLE,
         crds: Sequence[str] = (),
-        roles: Sequence[Role] = ROLES,
+        roles: Sequence[Role] = (),
         flags: Mapping[str, Sequence[str]] | None = None,
         nodes: int = 1,
         folder: Path | None = None,
         binaries: Binaries | None = None,
     ) -> None:
         self.binaries = binaries or Binaries.found()
-        self._names, self._crds, self._roles, self._nodes = parts, crds, roles, nodes
+        self._names, self._crds, self._roles, self._nodes = parts, crds, (*ROLES, *roles), nodes
         self._flags = {name: list(more) for name, more in (flags or {}).items()}
         self._given_folder = folder
         self._parts: dict[str, Part] = {}

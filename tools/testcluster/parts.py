@@ -13,6 +13,7 @@ from typing import Final
 
 from tools.testcluster.binaries import Binaries
 from tools.testcluster.credentials import ADMIN, Credentials
+from tools.testcluster.recipe import STAGES
 
 __all__ = ["API", "API_SERVER", "CONTROLLERS", "ETCD", "KWOK", "SCHEDULER", "WHOLE", "Site", "command"]
 
@@ -130,7 +131,7 @@ def _client(site: Site) -> list[str]:
 def _kwok(site: Site) -> list[str]:
     return [
         f"--kubeconfig={site.kubeconfig}",
-        f"--config={site.binaries.file('stages.yaml')}",
+        f"--config={site.binaries.file(STAGES)}",
         "--manage-all-nodes=true",
         "--node-port=0",  # no logs, exec or metrics of pods that do not run
     ]

@@ -14,7 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["CONTROL_PLANE", "KUBERNETES", "MODULES", "PROGRAMS", "ROOT", "Data", "Module", "Program", "cache_folder"]
+__all__ = [
+    "CONTROL_PLANE",
+    "KUBERNETES",
+    "MODULES",
+    "PROGRAMS",
+    "ROLLOUTS",
+    "ROOT",
+    "STAGES",
+    "Data",
+    "Module",
+    "Program",
+    "cache_folder",
+]
 
 ROOT: Final = Path(__file__).parent
 KUBERNETES: Final = "1.37.2"
@@ -84,13 +96,18 @@ PROGRAMS: Final = (
     ),
 )
 
+STAGES: Final = "stages.yaml"
+"""How kwok's nodes and pods come to life: at once."""
+ROLLOUTS: Final = "rollouts.yaml"
+"""The CustomResourceDefinition of Argo Rollouts."""
+
 MODULES: Final = (
     Module(
         "sigs.k8s.io/kwok",
         "v0.8.0",
         "h1:OTIOTwgROqPMovcTwxICx2eYQ4AwLpSx5EpjbDKF4SQ=",
         Data(
-            "stages.yaml",  # how kwok's nodes and pods come to life: at once
+            STAGES,
             (
                 "kustomize/stage/node/fast/node-initialize.yaml",
                 "kustomize/stage/node/heartbeat/node-heartbeat.yaml",
@@ -104,7 +121,7 @@ MODULES: Final = (
         "github.com/argoproj/argo-rollouts",
         "v1.10.1",  # 1.10.2 asks for a newer Go than the rest
         "h1:6oyVPGiHHxu3ixkT6mngemh88HLPDoTX1IwO6KNR1Y4=",
-        Data("rollouts.yaml", ("manifests/crds/rollout-crd.yaml",)),
+        Data(ROLLOUTS, ("manifests/crds/rollout-crd.yaml",)),
     ),
 )
 
