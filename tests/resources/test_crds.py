@@ -47,10 +47,30 @@ _ROUTING_RULES = [
 ]
 ADDED_FIELDS = {
     "agents.lmos.eclipse": [
+        ".spec.discover",
         ".spec.endpoint",
         ".spec.endpoint.protocol",
         ".spec.endpoint.url",
         *_CONDITIONS,
+        ".status.discovered",
+        ".status.discovered.description",
+        ".status.discovered.id",
+        ".status.discovered.providedCapabilities",
+        ".status.discovered.providedCapabilities[]",
+        ".status.discovered.providedCapabilities[].description",
+        ".status.discovered.providedCapabilities[].examples",
+        ".status.discovered.providedCapabilities[].examples[]",
+        ".status.discovered.providedCapabilities[].id",
+        ".status.discovered.providedCapabilities[].name",
+        ".status.discovered.providedCapabilities[].version",
+        ".status.discovered.supportedChannels",
+        ".status.discovered.supportedChannels[]",
+        ".status.discovered.supportedTenants",
+        ".status.discovered.supportedTenants[]",
+        ".status.source",
+        ".status.source.digest",
+        ".status.source.revision",
+        ".status.source.url",
     ],
     "channels.lmos.eclipse": [
         *_ROUTING_RULES,
@@ -187,6 +207,7 @@ def test_rules_stand_only_on_what_people_write() -> None:
         if "x-kubernetes-validations" in schema
     }
     assert {key: len(rules) for key, rules in ruled.items()} == {
+        ("agents.lmos.eclipse", ".spec"): 1,
         ("agents.lmos.eclipse", ".spec.endpoint"): 2,
         ("channels.lmos.eclipse", ".spec.routingRules.rules[]"): 1,
         ("channelrollouts.lmos.eclipse", ".spec.strategy.canary"): 2,

@@ -48,6 +48,7 @@ LABELS = {"tenant": "acme", "channel": "web"}
     "resource",
     [
         agent(endpoint={"url": "http://a"}),
+        agent(endpoint={"url": "http://a"}, discover=True, supportedChannels=[]),
         channel(LABELS, "^1.0.0", "", "latest", "[1.0,2.0)"),
         channel({**LABELS, "app.kubernetes.io/part-of": "shop", "note": ""}),
         routing({"protocol": "local"}),
@@ -71,6 +72,8 @@ def test_a_good_resource_has_no_problem(resource: Resource) -> None:
         ),
         (agent(endpoint={"protocol": "arc"}), "spec.endpoint.url", "has no url"),
         (agent(endpoint={"protocol": "local", "url": "http://a"}), "spec.endpoint.url", "'local' agent"),
+        (agent(discover=True), "spec.discover", "no url to ask"),
+        (agent(discover=True, endpoint={"protocol": "local"}), "spec.discover", "no url to ask"),
         (channel(LABELS, "*", "newest"), "spec.requiredCapabilities[1].version", "is not understood"),
         (channel({**LABELS, "subset": "-"}), "metadata.labels.subset", "no valid label value"),
         (channel({**LABELS, "subset": "x" * 64}), "metadata.labels.subset", "no valid label value"),
@@ -103,8 +106,12 @@ def test_a_bad_value_is_an_error_of_its_field(resource: Resource, field: str, me
         (channel({}), ["metadata.labels", "metadata.labels"]),
         (channel({"tenant": "acme"}), ["metadata.labels"]),
         (agent(supportedChannels=[]), ["spec.supportedChannels"]),
+        (
+            agent(supportedChannels=[], discover=True, endpoint={"protocol": "a2a", "url": "http://a"}),
+            ["spec.supportedChannels"],
+        ),
     ],
-    ids=["no labels", "no channel", "no supported channel"],
+    ids=["no labels", "no channel", "no supported channel", "an A2A card names no channels"],
 )
 def test_what_can_never_be_matched_is_a_warning(resource: Resource, fields: list[str]) -> None:
     assert [(problem.level, problem.field) for problem in validate(resource)] == [("warning", f) for f in fields]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from lmos.cli.selection import qualified
 from lmos.cli.terminal import Cell, status_text
@@ -15,7 +15,8 @@ from lmos.resources.kinds import Kind
 __all__ = ["age", "headers_of", "row_of"]
 
 _NONE = "<none>"
-_STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\*)\]")
+_STEP = re.compile(r'\.([A-Za-z0-9_-]+)|\[(\*|\?\(@\.\w+=="\w+"\))\]')
+_FILTER = re.compile(r'\?\(@\.(\w+)=="(\w+)"\)')
 
 
 def headers_of(kind: Kind, *, wide: bool, namespaces: bool) -> list[str]:
@@ -52,14 +53,22 @@ def _cell(data: Any, path: str) -> Cell:
 
 
 def _values(data: Any, steps: Sequence[str]) -> Iterator[str]:
-    """What a JSONPath of names and `[*]` finds; a list at its end counts as its elements."""
+    """What a JSONPath of names, `[*]` and `[?(@.name=="value")]` finds; a list at its end counts as its elements."""
     if not steps:
         if isinstance(data, list):
             yield from map(str, data)  # pyright: ignore[reportUnknownArgumentType]
         elif data is not None:
             yield str(data)
-    elif steps[0] == "*":
+    elif steps[0] == "*" or _FILTER.fullmatch(steps[0]):
         for item in data if isinstance(data, list) else []:  # pyright: ignore[reportUnknownVariableType]
-            yield from _values(item, steps[1:])
+            if _passes(item, steps[0]):
+                yield from _values(item, steps[1:])
     elif isinstance(data, dict):
         yield from _values(data.get(steps[0]), steps[1:])  # pyright: ignore[reportUnknownMemberType]
+
+
+def _passes(item: Any, step: str) -> bool:
+    wanted = _FILTER.fullmatch(step)
+    if wanted is None:
+        return True
+    return isinstance(item, dict) and cast("dict[str, Any]", item).get(wanted[1]) == wanted[2]

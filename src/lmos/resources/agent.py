@@ -8,7 +8,17 @@ from pydantic import Field
 
 from lmos.resources.base import Condition, Example, Model, Name, Resource
 
-__all__ = ["STABLE", "Agent", "AgentSpec", "AgentStatus", "Endpoint", "Protocol", "ProvidedCapability"]
+__all__ = [
+    "STABLE",
+    "Agent",
+    "AgentSource",
+    "AgentSpec",
+    "AgentStatus",
+    "Endpoint",
+    "Offer",
+    "Protocol",
+    "ProvidedCapability",
+]
 
 Protocol = Literal["arc", "a2a", "local"]
 
@@ -40,8 +50,8 @@ class ProvidedCapability(Model):
     )
 
 
-class AgentSpec(Model):
-    """What the agent can do, for whom, and where it answers."""
+class Offer(Model):
+    """What an agent can do, and for whom."""
 
     id: str = Field(default="", max_length=253, description="Identifier for people; the platform goes by the name.")
     description: str = Field(default="", max_length=16384, description="What the agent is for.")
@@ -54,13 +64,39 @@ class AgentSpec(Model):
     provided_capabilities: tuple[ProvidedCapability, ...] = Field(
         default=(), max_length=1000, description="What the agent can do."
     )
+
+
+class AgentSpec(Offer):
+    """What the agent can do, for whom, and where it answers. Endpoint and `discover` are additions to Eclipse LMOS."""
+
     endpoint: Endpoint | None = None
+    discover: bool | None = Field(
+        default=None,
+        description="Whether the operator asks the endpoint what the agent can do. What it says holds where this spec "
+        "says nothing.",
+    )
+
+
+class AgentSource(Model):
+    """What the operator read to know what the agent can do."""
+
+    url: str = Field(max_length=4096, description="The document.")
+    revision: str | None = Field(
+        default=None, max_length=253, description="Revision of the workload that runs the agent, at that time."
+    )
+    digest: str | None = Field(
+        default=None, max_length=64, description="Digest of the workload's pods and annotations, at that time."
+    )
 
 
 class AgentStatus(Model):
     """Written by the operator (addition to Eclipse LMOS)."""
 
     observed_generation: int | None = Field(default=None, description="The metadata.generation that this is about.")
+    source: AgentSource | None = None
+    discovered: Offer | None = Field(
+        default=None, description="What the endpoint of an Agent with spec.discover says that it can do."
+    )
     conditions: tuple[Condition, ...] = Field(default=(), max_length=32, description="One condition of each type.")
 
 
@@ -79,3 +115,17 @@ class Agent(Resource):
     def subset(self) -> str:
         """The `subset` label, `stable` when missing."""
         return self.metadata.labels.get("subset", STABLE)
+
+    @property
+    def offer(self) -> Offer:
+        """What the agent can do: the spec's words, and where it says nothing what was discovered."""
+        spec, found = self.spec, self.status.discovered if self.status is not None and self.spec.discover else None
+        if found is None:
+            return spec
+        return Offer.model_construct(
+            id=spec.id or found.id,
+            description=spec.description or found.description,
+            supported_tenants=spec.supported_tenants or found.supported_tenants,
+            supported_channels=spec.supported_channels or found.supported_channels,
+            provided_capabilities=spec.provided_capabilities or found.provided_capabilities,
+        )

@@ -31,6 +31,13 @@ _ENDPOINT_RULES = [
     },
 ]
 
+_DISCOVER_RULES = [
+    {
+        "rule": "!has(self.discover) || !self.discover || (has(self.endpoint) && has(self.endpoint.url))",
+        "message": "discover needs an endpoint with a url to ask",
+    },
+]
+
 _WEIGHT = "(has(self.{0}) && has(self.{0}.weight) ? self.{0}.weight : 0)"
 _NAME = "(has(self.{0}) && has(self.{0}.name) ? self.{0}.name : '')"
 
@@ -56,7 +63,7 @@ _RULE_RULES = [
 # Only on what people write. A ChannelRouting may hold a million endpoints: rules there would exceed the API server's
 # budget, and its one writer is the operator.
 _RULES: dict[str, dict[tuple[str | int, ...], list[dict[str, str]]]] = {
-    "Agent": {("spec", "endpoint"): _ENDPOINT_RULES},
+    "Agent": {("spec",): _DISCOVER_RULES, ("spec", "endpoint"): _ENDPOINT_RULES},
     "Channel": {("spec", "routingRules", "rules", 0): _RULE_RULES},
     "ChannelRollout": {("spec", "strategy", "canary"): _CANARY_RULES},
 }

@@ -45,10 +45,12 @@ KINDS: tuple[Kind, ...] = (
         Agent,
         True,
         (
+            Column("READY", '.status.conditions[?(@.type=="Ready")].status'),
             Column("CHANNELS", ".spec.supportedChannels"),
             Column("TENANTS", ".spec.supportedTenants"),
             Column("PROTOCOL", ".spec.endpoint.protocol"),
             Column("URL", ".spec.endpoint.url", wide=True),
+            Column("REASON", '.status.conditions[?(@.type=="Ready")].reason', wide=True),
         ),
     ),
     Kind(
@@ -63,6 +65,7 @@ KINDS: tuple[Kind, ...] = (
             Column("TENANT", ".metadata.labels.tenant"),
             Column("CHANNEL", ".metadata.labels.channel"),
             Column("SUBSET", ".metadata.labels.subset"),
+            Column("REASON", '.status.conditions[?(@.type=="Resolved")].reason', wide=True),
         ),
     ),
     Kind(

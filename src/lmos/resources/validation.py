@@ -130,7 +130,9 @@ def _keys(field: str, entries: Mapping[str, str]) -> Iterator[Problem]:
 
 def _agent(agent: Agent) -> Iterator[Problem]:
     spec = agent.spec
-    if not spec.supported_channels:
+    # A capabilities document names the channels; an A2A card does not.
+    told = spec.discover and spec.endpoint is not None and spec.endpoint.protocol == "arc"
+    if not spec.supported_channels and not told:
         message = "the agent supports no channel, so no Channel will ever use it"
         fix = "list the channels that it serves, as in ['web']"
         yield Problem(("spec", "supportedChannels"), [], message, fix, "warning")
@@ -142,6 +144,9 @@ def _agent(agent: Agent) -> Iterator[Problem]:
             yield Problem(path, error.text, f"version {error.text!r} {error.reason}", error.fix)
     if spec.endpoint is not None:
         yield from _endpoint(("spec", "endpoint"), spec.endpoint)
+    if spec.discover and (spec.endpoint is None or spec.endpoint.protocol == "local"):
+        message = "there is no url to ask what the agent can do"
+        yield Problem(("spec", "discover"), True, message, "add spec.endpoint.url, or remove discover")
 
 
 def _channel(channel: Channel) -> Iterator[Problem]:
