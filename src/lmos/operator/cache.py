@@ -29,11 +29,11 @@ Name = tuple[str, str]
 Indexer = Callable[[R], Iterable[Hashable]]
 """The values under which an object is found in one index."""
 
+_Names = tuple[Name] | dict[Name, None]
+"""Under one value of an index, in order. Mostly there is one: then no dictionary, which would be a quarter of a KB."""
+
 _MAX_DELAY: Final = 30.0
 _STANDING: Final = 1.0
-_EXPIRED: Final = "expired"
-_FAULT: Final = "fault"
-_ENDED: Final = "ended"
 
 
 class Cache(Generic[R]):
@@ -50,7 +50,7 @@ class Cache(Generic[R]):
         self._model = model
         self._indexers = dict(indices or {})
         self._objects: dict[Name, R] = {}
-        self._indices: dict[str, dict[Hashable, dict[Name, R]]] = {index: {} for index in self._indexers}
+        self._indices: dict[str, dict[Hashable, _Names]] = {index: {} for index in self._indexers}
         self._reached: dict[str, int] = {}
         self._size = size
         self._show_size()
@@ -67,7 +67,8 @@ class Cache(Generic[R]):
 
     def by_index(self, index: str, value: Hashable) -> tuple[R, ...]:
         """The objects that `index` files under `value`; raises `KeyError` for an unknown index."""
-        return tuple(self._indices[index].get(value, {}).values())
+        names = self._indices[index].get(value, ())
+        return tuple(self._objects[name] for name in names)
 
     def names(self, namespace: str = ALL_NAMESPACES) -> tuple[Name, ...]:
         """The names of all objects in `namespace`."""
@@ -85,13 +86,9 @@ class Cache(Generic[R]):
         if old is not None and version_of(old) >= version_of(resource):
             return None
         new = resource.with_meta(managed_fields=()) if resource.metadata.managed_fields else resource
-        if old is not None:
-            self._unfile(name, old)
         self._objects[name] = new
         self._show_size()
-        for index, indexer in self._indexers.items():
-            for value in indexer(new):
-                self._indices[index].setdefault(value, {})[name] = new
+        self._file(name, old, new)
         return old, new
 
     def remove(self, name: Name, version: int) -> R | None:
@@ -99,7 +96,7 @@ class Cache(Generic[R]):
         old = self._objects.get(name)
         if old is None or version_of(old) > version:
             return None
-        self._unfile(name, old)
+        self._file(name, old, None)
         del self._objects[name]
         self._show_size()
         return old
@@ -130,15 +127,14 @@ class Cache(Generic[R]):
         if self._size is not None:
             self._size.set(len(self._objects))
 
-    def _unfile(self, name: Name, resource: R) -> None:
+    def _file(self, name: Name, old: R | None, new: R | None) -> None:
         for index, indexer in self._indexers.items():
-            filed = self._indices[index]
-            for value in indexer(resource):
-                entries = filed.get(value)
-                if entries is not None:
-                    entries.pop(name, None)
-                    if not entries:
-                        del filed[value]
+            before = set(indexer(old)) if old is not None else set[Hashable]()
+            after = set(indexer(new)) if new is not None else set[Hashable]()
+            for value in before - after:
+                _unfile(self._indices[index], value, name)
+            for value in after - before:
+                _file(self._indices[index], value, name)
 
 
 class Informer(Generic[R]):
@@ -164,16 +160,16 @@ class Informer(Generic[R]):
     async def run(self) -> None:
         """List, then watch for ever. Faults of the store are logged and retried with growing delays."""
         while True:
-            reason = _ENDED
+            reason = metrics.WATCH_ENDED
             try:
                 if self._since is None:
                     self._since = await self._list()
                 await self._watch(self._since)
             except ResourceExpired as fault:
-                reason, self._since = _EXPIRED, None
+                reason, self._since = metrics.WATCH_EXPIRED, None
                 self._log.warning(reasons.EVENT_WATCH_EXPIRED, error=str(fault))
             except StoreError as fault:
-                reason, self.connected = _FAULT, False
+                reason, self.connected = metrics.WATCH_FAULT, False
                 self._log.warning(reasons.EVENT_WATCH_FAILED, error=str(fault), delay=self._delay)
             metrics.WATCH_RESTARTS.labels(self._cache.kind, reason).inc()
             # Also after an orderly end: a store whose watches end at once must not make us spin.
@@ -246,6 +242,24 @@ class Informer(Generic[R]):
         self._cache.reach(self._namespace, int(version))
         waiters, self._progress = self._progress, asyncio.Event()
         waiters.set()
+
+
+def _file(filed: dict[Hashable, _Names], value: Hashable, name: Name) -> None:
+    names = filed.get(value)
+    if names is None:
+        filed[value] = (name,)
+    elif isinstance(names, dict):
+        names[name] = None
+    elif name not in names:
+        filed[value] = dict.fromkeys((*names, name))
+
+
+def _unfile(filed: dict[Hashable, _Names], value: Hashable, name: Name) -> None:
+    names = filed.get(value)
+    if isinstance(names, dict):
+        names.pop(name, None)
+    if not names or names == (name,):
+        filed.pop(value, None)
 
 
 def version_of(resource: Resource) -> int:

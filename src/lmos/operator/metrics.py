@@ -14,6 +14,8 @@ __all__ = [
     "ADMISSION_REVIEWS",
     "CACHE_LAST_EVENT_SECONDS",
     "CACHE_OBJECTS",
+    "CLIENT_REQUESTS",
+    "CLIENT_SECONDS",
     "LEADING",
     "MAX_CONCURRENT_RECONCILES",
     "QUEUE_ADDS",
@@ -37,6 +39,10 @@ __all__ = [
     "RESULT_SUCCESS",
     "RESULT_WARNED",
     "TERMINAL_RECONCILE_ERRORS",
+    "UNREADABLE",
+    "WATCH_ENDED",
+    "WATCH_EXPIRED",
+    "WATCH_FAULT",
     "WATCH_RESTARTS",
 ]
 
@@ -50,8 +56,13 @@ RESULT_WARNED: Final = "warned"
 RESULT_DENIED: Final = "denied"
 RESULT_FAILED: Final = "failed"
 
+WATCH_EXPIRED: Final = "expired"
+WATCH_FAULT: Final = "fault"
+WATCH_ENDED: Final = "ended"
+
 # controller-runtime's buckets without those beyond a minute: a reconcile here is one read of a cache and two writes.
 _RECONCILE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_CLIENT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _QUEUE = (0.00001, 0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 
 RECONCILES = Counter("lmos_operator_reconcile_total", "Reconciles, by result", ["controller", "result"])
@@ -100,3 +111,9 @@ CACHE_LAST_EVENT_SECONDS = Gauge(
 LEADING = Gauge("leader_election_master_status", "1 while this process leads, else 0", ["name"])
 
 ADMISSION_REVIEWS = Counter("lmos_admission_reviews_total", "Changes judged by the webhook", ["kind", "result"])
+
+CLIENT_REQUESTS = Counter("rest_client_requests_total", "Requests to the API server", ["code", "method"])
+CLIENT_SECONDS = Histogram(
+    "rest_client_request_duration_seconds", "Time until the API server's answer is there", ["verb"], buckets=_CLIENT
+)
+UNREADABLE = Counter("lmos_unreadable_objects_total", "Reads of an object that does not fit its model", ["kind"])

@@ -27,6 +27,7 @@ from lmos.operator.base import (
     WatchEvent,
 )
 from lmos.operator.changes import Changes
+from lmos.operator.preconditions import Found, check_preconditions
 from lmos.resources.base import Resource, ResourceKey
 from lmos.resources.kinds import Kind, kind_named
 
@@ -111,7 +112,7 @@ class SqliteStore:
 
         def work(connection: Connection) -> Resource:
             old = _load(connection, known, resource.key)
-            _check_preconditions(resource, old)
+            check_preconditions(resource, _found(old))
             new = _created(known, resource, uid, now) if old is None else _replaced(old, resource)
             if old is not None and new == old:
                 return old
@@ -130,7 +131,7 @@ class SqliteStore:
             old = _load(connection, known, resource.key)
             if old is None:
                 raise NotFound(f"{resource.key} does not exist, so its status cannot be written; apply it first")
-            _check_preconditions(resource, old)
+            check_preconditions(resource, _found(old))
             new = old.model_copy(update={"status": _status(resource)})
             if new == old:
                 return old
@@ -270,20 +271,8 @@ def _changes_work(known: Kind, namespace: str, after: int) -> Callable[[Connecti
     return work
 
 
-def _check_preconditions(resource: Resource, old: Resource | None) -> None:
-    uid, version = resource.metadata.uid, resource.metadata.resource_version
-    if old is None:
-        if uid is not None or version is not None:
-            raise Conflict(
-                f"{resource.key} does not exist (any more); to create it, leave out metadata.uid and "
-                "metadata.resourceVersion"
-            )
-        return
-    if uid is not None and uid != old.metadata.uid:
-        raise Conflict(f"{resource.key} was created again (uid {old.metadata.uid!r}, not {uid!r}); read it and retry")
-    found = old.metadata.resource_version
-    if version is not None and version != found:
-        raise Conflict(f"{resource.key} has changed (resource version {found!r}, not {version!r}); read it and retry")
+def _found(old: Resource | None) -> Found | None:
+    return None if old is None else Found(old.metadata.uid, old.metadata.resource_version)
 
 
 def _check_owners(connection: Connection, resource: Resource) -> None:

@@ -12,11 +12,15 @@ from typing import Protocol
 
 from lmos.operator.base import StoreError
 
-__all__ = ["Answer", "Stream", "Transport", "TransportError"]
+__all__ = ["Answer", "Stream", "Transport", "TransportError", "Unreachable"]
 
 
 class TransportError(StoreError):
     """The API server was not reached, or the connection broke: whether the request took effect is not known."""
+
+
+class Unreachable(TransportError):
+    """No connection came about: the request was not sent."""
 
 
 @dataclass(frozen=True, slots=True)

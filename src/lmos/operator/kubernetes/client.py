@@ -1,0 +1,194 @@
+"""`Client`: requests to an API server as JSON by path, retried where that is safe, refusals turned into `StoreError`.
+
+The store, the Lease election and the event recorder use it. It knows HTTP and the API server's manners, no resources;
+the bytes go through a `Transport`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from random import random
+from typing import Any, Final, cast
+
+import orjson
+
+from lmos.operator import metrics, reasons
+from lmos.operator.kubernetes.errors import Refusal, error_of
+from lmos.operator.kubernetes.transport import Answer, Transport, TransportError, Unreachable
+from lmos.telemetry.logs import logger
+
+__all__ = ["REQUEST_SECONDS", "Client", "Json"]
+
+Json = dict[str, Any]
+
+REQUEST_SECONDS: Final = 30.0
+"""How long one attempt may take, until the answer is there, or, of a stream, its header."""
+
+_APPLY: Final = "application/apply-patch+yaml"
+_MERGE: Final = "application/merge-patch+json"
+_JSON: Final = "application/json"
+
+_ATTEMPTS: Final = 5
+_BASE_DELAY: Final = 0.25
+_MAX_DELAY: Final = 30.0
+"""A server that asks to wait longer than this is unavailable."""
+
+_TOO_MANY: Final = 429
+_TRANSIENT: Final = frozenset({500, 502, 503, 504})
+_NO_ANSWER: Final = "<error>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    method: str
+    path: str
+    query: Mapping[str, str] | None = None
+    body: bytes | None = None
+    content_type: str = _JSON
+    seconds: float = REQUEST_SECONDS
+
+    @property
+    def idempotent(self) -> bool:
+        """All that we send but creates: our patches say what shall be, not what to add."""
+        return self.method != "POST"
+
+
+class Client:
+    """One API server. `namespace` is that of the configuration's context.
+
+    Paths begin with `/api/` or `/apis/`. What is sent again: after 429, anything; after 500, 502, 503, 504 and a
+    connection that broke, all but creates; never more than five times, with growing pauses or those that the server
+    asks for. `jitter` gives numbers from 0 to 1. All methods raise `StoreError`, above all those of `errors.py`.
+    """
+
+    def __init__(
+        self, transport: Transport, *, namespace: str = "default", jitter: Callable[[], float] = random
+    ) -> None:
+        self.namespace = namespace
+        self._transport = transport
+        self._jitter = jitter
+        self._warned: set[str] = set()
+
+    async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Json:
+        """The object or list at `path`."""
+        return await self._json(_Call("GET", path, query))
+
+    async def create(self, path: str, body: Json) -> Json:
+        """POST `body` to the collection `path`. Raises `AlreadyExists`."""
+        return await self._json(_Call("POST", path, body=orjson.dumps(body)))
+
+    async def replace(self, path: str, body: Json, *, seconds: float = REQUEST_SECONDS) -> Json:
+        """PUT; a `metadata.resourceVersion` in `body` makes it conditional."""
+        return await self._json(_Call("PUT", path, body=orjson.dumps(body), seconds=seconds))
+
+    async def apply(self, path: str, body: Json, *, field_manager: str, force: bool = True) -> Json:
+        """Server-side apply; `force` takes over fields that other managers own, else they are a `Conflict`."""
+        query = {"fieldManager": field_manager, "force": "true" if force else "false"}
+        return await self._json(_Call("PATCH", path, query, orjson.dumps(body), _APPLY))
+
+    async def merge(self, path: str, patch: Json, *, field_manager: str) -> Json:
+        """JSON merge patch: `null` removes a field, a list replaces the list."""
+        return await self._json(_Call("PATCH", path, {"fieldManager": field_manager}, orjson.dumps(patch), _MERGE))
+
+    async def delete(self, path: str, *, uid: str | None = None) -> Json:
+        """Delete the object, and in the background what it owns. With another `uid` than this it is a `Conflict`."""
+        options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        return await self._json(_Call("DELETE", path, body=orjson.dumps(options)))
+
+    @asynccontextmanager
+    async def stream(self, path: str, *, query: Mapping[str, str]) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """The lines of a watch, as they come. Iterating raises `TransportError` when the connection breaks."""
+        call = _Call("GET", path, query)
+        for attempt in range(_ATTEMPTS):
+            async with AsyncExitStack() as stack:
+                began = asyncio.get_running_loop().time()
+                async with _limited(call):
+                    stream = await stack.enter_async_context(self._transport.stream(path, query=query))
+                    body = b"" if stream.status < 400 else b"\n".join([line async for line in stream.lines])
+                self._observe(call, str(stream.status), began)
+                if stream.status < 400:
+                    yield stream.lines
+                    return
+            refusal = Refusal.of_body(stream.status, body)
+            await self._pause(call, Answer(stream.status, body, stream.headers), refusal, attempt)
+
+    async def aclose(self) -> None:
+        """Drop all connections."""
+        await self._transport.aclose()
+
+    async def _json(self, call: _Call) -> Json:
+        answer = await self._answer(call)
+        try:
+            return cast("Json", orjson.loads(answer.body))
+        except orjson.JSONDecodeError as error:
+            raise TransportError(f"{call.method} {call.path}: the answer is no JSON: {error}; try again") from error
+
+    async def _answer(self, call: _Call) -> Answer:
+        for attempt in range(_ATTEMPTS):
+            try:
+                answer = await self._once(call)
+            except Unreachable:
+                raise
+            except TransportError:
+                # The server may have closed a kept connection at the moment in which it was used: a new one decides.
+                if attempt > 0 or not call.idempotent:
+                    raise
+                continue
+            if answer.status < 400:
+                self._pass_on(answer.headers.get("warning"), call)
+                return answer
+            await self._pause(call, answer, Refusal.of_body(answer.status, answer.body), attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _once(self, call: _Call) -> Answer:
+        began = asyncio.get_running_loop().time()
+        code = _NO_ANSWER
+        try:
+            async with _limited(call):
+                answer = await self._transport.request(
+                    call.method, call.path, query=call.query, body=call.body, content_type=call.content_type
+                )
+            code = str(answer.status)
+            return answer
+        finally:
+            self._observe(call, code, began)
+
+    async def _pause(self, call: _Call, answer: Answer, refusal: Refusal, attempt: int) -> None:
+        """Wait before the next attempt; raises what the refusal means when there is none."""
+        again = refusal.code == _TOO_MANY or (refusal.code in _TRANSIENT and call.idempotent and not refusal.for_good)
+        asked = _seconds(answer.headers.get("retry-after")) or float(refusal.retry_after or 0)
+        if not again or attempt + 1 >= _ATTEMPTS or asked > _MAX_DELAY:
+            raise error_of(refusal, call.method, call.path)
+        backoff = _BASE_DELAY * 2**attempt * (1 + self._jitter())
+        await asyncio.sleep(min(_MAX_DELAY, max(asked, backoff)))
+
+    def _observe(self, call: _Call, code: str, began: float) -> None:
+        metrics.CLIENT_REQUESTS.labels(code, call.method).inc()
+        metrics.CLIENT_SECONDS.labels(call.method).observe(asyncio.get_running_loop().time() - began)
+
+    def _pass_on(self, warning: str | None, call: _Call) -> None:
+        """A server warns of deprecated versions and fields, in every answer: once is enough."""
+        if warning is not None and warning not in self._warned:
+            self._warned.add(warning)
+            logger("operator").warning(reasons.EVENT_SERVER_WARNS, path=call.path, warning=warning)
+
+
+@asynccontextmanager
+async def _limited(call: _Call) -> AsyncGenerator[None]:
+    try:
+        async with asyncio.timeout(call.seconds):
+            yield
+    except TimeoutError as error:
+        raise TransportError(
+            f"{call.method} {call.path}: no answer within {call.seconds:g} s; is the API server overloaded?"
+        ) from error
+
+
+def _seconds(header: str | None) -> float:
+    """The value of `Retry-After`; 0 without one, or for a date, which API servers do not send."""
+    return float(header) if header is not None and header.isascii() and header.isdigit() else 0.0

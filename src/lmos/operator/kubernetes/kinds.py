@@ -1,0 +1,65 @@
+"""Where the kinds that the operator works with live in the Kubernetes API, and which models read them.
+
+`KubernetesStore` looks kinds up here. Ours come from `resources.kinds`; of the foreign ones, which are only read, the
+server is asked for none but those with a fixed label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from lmos.operator.base import ALL_NAMESPACES, StoreError
+from lmos.resources.base import GROUP, Resource
+from lmos.resources.kinds import KINDS, kind_named
+
+__all__ = ["ApiResource", "api_resource"]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiResource:
+    """One resource of the API. `group` is empty for the core; `selector` is a label selector that always holds."""
+
+    kind: str
+    group: str
+    version: str
+    plural: str
+    model: type[Resource]
+    has_status: bool = False
+    writable: bool = False
+    selector: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def full_name(self) -> str:
+        """As kubectl takes it: `agents.lmos.eclipse`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def path(self, namespace: str, name: str | None = None, subresource: str | None = None) -> str:
+        """The path of the collection, of an object in it, or of an object's subresource."""
+        root = f"/apis/{self.group}" if self.group else "/api"
+        scope = "" if namespace == ALL_NAMESPACES else f"/namespaces/{quote(namespace, safe='')}"
+        tail = "".join(f"/{quote(part, safe='')}" for part in (name, subresource) if part is not None)
+        return f"{root}/{self.version}{scope}/{self.plural}{tail}"
+
+
+_OURS = {
+    kind.kind: ApiResource(kind.kind, GROUP, "v1", kind.plural, kind.model, has_status=kind.has_status, writable=True)
+    for kind in KINDS
+}
+
+_FOREIGN: dict[str, ApiResource] = {}
+
+
+def api_resource(kind: str) -> ApiResource:
+    """The resource of a kind, by any name of ours or the kind of a foreign one. Raises `StoreError`."""
+    if (foreign := _FOREIGN.get(kind)) is not None:
+        return foreign
+    try:
+        return _OURS[kind_named(kind).kind]
+    except KeyError as error:
+        raise StoreError(str(error.args[0])) from error
