@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lmos.resources.agent import Agent, AgentSpec, Endpoint, ProvidedCapability
+from lmos.resources.agent import Agent, AgentSpec, AgentStatus, Endpoint, Offer, ProvidedCapability
 from lmos.resources.base import ObjectMeta
 from lmos.resources.channel import Channel, ChannelSpec, RequiredCapability, ResolveStrategy
 
@@ -35,6 +35,14 @@ def agent(
             endpoint=endpoint,
         ),
     )
+
+
+def discovered(name: str, *provided: tuple[str, str]) -> Agent:
+    """An Agent by url whose endpoint said that it provides (name, version) pairs."""
+    found = agent(name, *provided)
+    offer = Offer.model_validate(found.spec.model_dump(exclude={"endpoint", "discover"}))
+    spec = AgentSpec(endpoint=Endpoint(url="http://agent.example:8080"), discover=True)
+    return found.model_copy(update={"spec": spec, "status": AgentStatus(discovered=offer)})
 
 
 def channel(

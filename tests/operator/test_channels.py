@@ -6,7 +6,7 @@ import pytest
 
 from lmos.operator.views import Views, touched_by
 from lmos.resources.agent import Agent
-from tests.operator.builders import agent, channel
+from tests.operator.builders import agent, channel, discovered
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,12 @@ X, Y = agent("a", ("x", "1.0.0")), agent("a", ("y", "1.0.0"))
         (None, agent("a", ("unheard-of", "1.0.0")), ["nothing"]),
         (None, agent("a", ("x", "1.0.0"), namespace="far"), ["far"]),
         (X, X.with_meta(annotations={"note": "hello"}, resource_version="9"), []),
+        (discovered("a", ("x", "1.0.0")), discovered("a", ("y", "1.0.0")), ["nothing", "x", "xy", "y"]),
     ],
-    ids=["new", "gone", "other-capability", "other-version", "other-subset", "stranger", "elsewhere", "annotation"],
+    ids=[
+        *("new", "gone", "other-capability", "other-version", "other-subset", "stranger", "elsewhere", "annotation"),
+        "discovered",
+    ],
 )
 def test_an_agent_touches_channels_that_require_what_it_provides_or_did(
     views: Views, old: Agent | None, new: Agent | None, names: list[str]

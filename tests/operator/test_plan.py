@@ -9,7 +9,7 @@ import pytest
 from lmos.operator.plan import CapabilityChange, ChannelPlan, Outcome, Plan, Provider, plan
 from lmos.resources.base import Resource, ResourceKey
 from lmos.resources.channel import ResolveStatus
-from tests.operator.builders import agent, channel
+from tests.operator.builders import agent, channel, discovered
 
 BILLING = agent("billing", ("bill", "1.0.0"))
 WEB = channel(("bill", "^1.0.0"), name="web")
@@ -50,6 +50,12 @@ def test_a_version_out_of_range_leaves_the_channel_unresolved() -> None:
     assert _only(result).capabilities == (CapabilityChange("bill", "^1.0.0", Provider("billing", "1.0.0"), None),)
     assert [miss.agent for missing in _only(result).unresolved for miss in missing.near_misses] == ["billing"]
     assert result.newly_unresolved == (WEB.key,)
+
+
+def test_what_was_discovered_holds_in_a_plan_too() -> None:
+    known = discovered("billing", ("bill", "1.0.0"))
+    written = known.model_copy(update={"status": None}).with_meta(labels={"team": "a"})
+    assert _only(plan([known, WEB], [written])).outcome is Outcome.STAYS
 
 
 def test_a_deleted_agent_leaves_the_channel_unresolved() -> None:

@@ -14,7 +14,7 @@ from lmos.operator.resolver import MAX_NEAR_MISSES, Resolution, resolve
 from lmos.resources.agent import Agent, Endpoint
 from lmos.resources.channel import Channel, ResolveStrategy
 from lmos.resources.versions import parse_range, parse_version
-from tests.operator.builders import LABELS, agent, channel
+from tests.operator.builders import LABELS, agent, channel, discovered
 
 MOST_SIMILAR = ResolveStrategy.MOST_SIMILAR
 
@@ -43,6 +43,10 @@ def test_equal_requirements_count_once() -> None:
 def test_the_first_agent_by_name_wins_a_tie(strategy: ResolveStrategy, versions: tuple[str, str]) -> None:
     agents = [agent("b", ("x", versions[1])), agent("a", ("x", versions[0]))]
     assert _wired(resolve(channel(("x", "*"), strategy=strategy), agents)) == [("x", "a", versions[0])]
+
+
+def test_what_an_agents_endpoint_says_counts_as_its_spec() -> None:
+    assert _wired(resolve(channel(("x", "*")), [discovered("a", ("x", "1.0.0"))])) == [("x", "a", "1.0.0")]
 
 
 def test_agents_of_other_namespaces_are_not_seen() -> None:

@@ -86,13 +86,15 @@ def _head(sheet: Sheet, resource: Resource, now: datetime) -> None:
 
 
 def _agent(sheet: Sheet, agent: Agent, around: Around, now: datetime) -> None:
-    spec = agent.spec
-    sheet.field("Description", spec.description or _NONE)
-    sheet.field("Tenants", ", ".join(spec.supported_tenants) or "<all>")
-    sheet.field("Channels", ", ".join(spec.supported_channels) or _NONE)
+    offer = agent.offer
+    sheet.field("Description", offer.description or _NONE)
+    sheet.field("Tenants", ", ".join(offer.supported_tenants) or "<all>")
+    sheet.field("Channels", ", ".join(offer.supported_channels) or _NONE)
     sheet.field("Subset", agent.subset)
     sheet.field("Endpoint", _endpoint(agent))
-    provided = [(c.name, c.version, str(len(c.examples)), c.description) for c in spec.provided_capabilities]
+    if agent.status is not None and (source := agent.status.source) is not None:
+        sheet.field("Discovered", source.url, *([f"revision {source.revision}"] if source.revision else []))
+    provided = [(c.name, c.version, str(len(c.examples)), c.description) for c in offer.provided_capabilities]
     sheet.section("Provides", ("CAPABILITY", "VERSION", "EXAMPLES", "DESCRIPTION"), provided)
     serves = [
         (

@@ -71,7 +71,7 @@ def _groups(wires: Sequence[Wire], platform_host: str | None) -> tuple[Capabilit
         capabilities.setdefault(name, {})[_capability(wire, platform_host)] = None
     return tuple(
         CapabilityGroup(
-            id=agent.spec.id, name=name, description=agent.spec.description, capabilities=tuple(capabilities[name])
+            id=agent.offer.id, name=name, description=agent.offer.description, capabilities=tuple(capabilities[name])
         )
         for name, agent in agents.items()
     )

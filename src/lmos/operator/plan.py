@@ -93,7 +93,7 @@ def plan(current: Sequence[Resource], changes: Sequence[Resource], deletions: It
     Raises `ValueError` when one object is changed twice, or changed and deleted.
     """
     before = {resource.key: resource for resource in current}
-    changed = _by_key(changes)
+    changed = {key: _as_written(before.get(key), resource) for key, resource in _by_key(changes).items()}
     removed = frozenset(deletions)
     for key in changed:
         if key in removed:
@@ -114,6 +114,13 @@ def _by_key(resources: Iterable[Resource]) -> dict[ResourceKey, Resource]:
     return found
 
 
+def _as_written(old: Resource | None, new: Resource) -> Resource:
+    """`new` as the store would hold it: an Agent keeps its status, and with it what was discovered."""
+    if isinstance(old, Agent) and isinstance(new, Agent):
+        return new.model_copy(update={"status": old.status})
+    return new
+
+
 class _World:
     """Channels and agents of one state; agents are found by namespace and capability name."""
 
@@ -130,7 +137,7 @@ class _World:
     def _add(self, agent: Agent) -> None:
         namespace, name = agent.metadata.namespace, agent.metadata.name
         self._agents.setdefault(namespace, {})[name] = agent
-        for capability in agent.spec.provided_capabilities:
+        for capability in agent.offer.provided_capabilities:
             self._providers.setdefault((namespace, capability.name), {})[name] = agent
 
     def resolve(self, key: ResourceKey) -> _State | None:

@@ -105,11 +105,11 @@ def resolve(channel: Channel, agents: Iterable[Agent]) -> Resolution:
 
 def _misses(channel: Channel, agent: Agent) -> tuple[str, ...]:
     """Why the agent does not serve the channel; empty when it does."""
-    spec = agent.spec
+    offer = agent.offer
     found: list[str] = []
-    if channel.channel is None or channel.channel not in spec.supported_channels:
+    if channel.channel is None or channel.channel not in offer.supported_channels:
         found.append(reasons.CHANNEL_NOT_SUPPORTED)
-    if spec.supported_tenants and channel.tenant not in spec.supported_tenants:
+    if offer.supported_tenants and channel.tenant not in offer.supported_tenants:
         found.append(reasons.TENANT_NOT_SUPPORTED)
     if agent.subset != channel.subset:
         found.append(reasons.OTHER_SUBSET)
@@ -134,7 +134,7 @@ def _offers(names: set[str], agents: Sequence[Agent], misses: Sequence[tuple[str
     """The provided capabilities with one of `names`, by name, in order of agent name and position."""
     offers: dict[str, list[_Offer]] = {}
     for agent, missed in zip(agents, misses, strict=True):
-        for provided in agent.spec.provided_capabilities:
+        for provided in agent.offer.provided_capabilities:
             if provided.name in names:
                 offers.setdefault(provided.name, []).append(_offer(agent, provided, missed))
     return offers
@@ -220,13 +220,13 @@ def _near_miss(channel: Channel, required: RequiredCapability, offer: _Offer, mi
 
 
 def _explain(reason: str, channel: Channel, required: RequiredCapability, offer: _Offer) -> str:
-    spec = offer.agent.spec
+    served = offer.agent.offer
     match reason:
         case reasons.CHANNEL_NOT_SUPPORTED:
-            served = f"channels {_names(spec.supported_channels)}" if spec.supported_channels else "no channel"
-            return f"serves {served}; the label 'channel' is {_label(channel.channel)}"
+            channels = f"channels {_names(served.supported_channels)}" if served.supported_channels else "no channel"
+            return f"serves {channels}; the label 'channel' is {_label(channel.channel)}"
         case reasons.TENANT_NOT_SUPPORTED:
-            return f"serves tenants {_names(spec.supported_tenants)}; the label 'tenant' is {_label(channel.tenant)}"
+            return f"serves tenants {_names(served.supported_tenants)}; the label 'tenant' is {_label(channel.tenant)}"
         case reasons.OTHER_SUBSET:
             return f"is in subset {offer.agent.subset!r}; the channel is in {channel.subset!r}"
         case reasons.BAD_VERSION:

@@ -44,7 +44,7 @@ class Views:
 
 def touched_by(views: Views, old: Agent | None, new: Agent | None) -> set[Name]:
     """The channels whose resolution can change when agent `old` becomes `new` (`None`: it does not exist)."""
-    if old is not None and new is not None and old.spec == new.spec and old.subset == new.subset:
+    if old is not None and new is not None and _as_resolved(old) == _as_resolved(new):
         return set()
     values: set[Hashable] = set()
     for agent in (old, new):
@@ -58,8 +58,13 @@ def touched_by(views: Views, old: Agent | None, new: Agent | None) -> set[Name]:
     }
 
 
+def _as_resolved(agent: Agent) -> Hashable:
+    """All of an agent that a resolution or its routing depends on."""
+    return agent.subset, agent.spec.endpoint, agent.offer
+
+
 def _provided(agent: Agent) -> Iterable[Hashable]:
-    return {(agent.metadata.namespace, capability.name) for capability in agent.spec.provided_capabilities}
+    return {(agent.metadata.namespace, capability.name) for capability in agent.offer.provided_capabilities}
 
 
 def _required(channel: Channel) -> Iterable[Hashable]:

@@ -135,7 +135,8 @@ class IndexSync:
         for channel in self._channels.by_index(_COLLECTION, collection):
             for served in _served_channel(channel):
                 for agent in self._agents.by_index(_SERVED, served):
-                    if not agent.spec.supported_tenants or channel.tenant in agent.spec.supported_tenants:
+                    tenants = agent.offer.supported_tenants
+                    if not tenants or channel.tenant in tenants:
                         agents[agent.metadata.namespace, agent.metadata.name] = agent
         for name in self._agents.names(self._namespace):
             agent = self._agents.get(name)
@@ -146,7 +147,7 @@ class IndexSync:
 
 
 def _served(agent: Agent) -> set[Hashable]:
-    return {(channel, agent.subset) for channel in agent.spec.supported_channels}
+    return {(channel, agent.subset) for channel in agent.offer.supported_channels}
 
 
 def _served_channel(channel: Channel) -> set[Hashable]:
@@ -160,12 +161,12 @@ def _channel_collections(channel: Channel) -> set[Hashable]:
 
 
 def _agent_collections(agent: Agent) -> set[Hashable]:
-    spec = agent.spec
-    return {collection_of(t, c, agent.subset) for t in spec.supported_tenants for c in spec.supported_channels}
+    offer = agent.offer
+    return {collection_of(t, c, agent.subset) for t in offer.supported_tenants for c in offer.supported_channels}
 
 
 def _entries(agent: Agent, encoder: str) -> Iterable[IndexEntry]:
-    for capability in agent.spec.provided_capabilities:
+    for capability in agent.offer.provided_capabilities:
         for example in capability.examples:
             if example.strip():
                 yield _entry(agent, capability, example, encoder)
@@ -174,7 +175,7 @@ def _entries(agent: Agent, encoder: str) -> Iterable[IndexEntry]:
 def _entry(agent: Agent, capability: ProvidedCapability, example: str, encoder: str) -> IndexEntry:
     """An example as it is shared: ids only where they differ from the names, and no NUL, which SQL cannot hold."""
     name = agent.metadata.name
-    agent_id, capability_id = agent.spec.id or name, capability.id or capability.name
+    agent_id, capability_id = agent.offer.id or name, capability.id or capability.name
     return IndexEntry(
         id=entry_id(agent_id, capability_id, example),
         agent=name,
