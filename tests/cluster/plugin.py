@@ -25,7 +25,7 @@ from tools.testcluster import WHOLE, Access, Binaries, Cluster, GivenCluster, No
 from tools.testcluster.binaries import HOW_TO_GET
 from tools.testcluster.recipe import ROLLOUTS, STAGES, cache_folder
 
-__all__ = ["Kubectl", "StartCluster"]
+__all__ = ["Kubectl", "StartCluster", "unavailable"]
 
 _FIXTURES: Final = frozenset({"api_server", "programs"})
 _SECONDS: Final = 90
@@ -99,9 +99,9 @@ def cluster(api_server: Access) -> Access:
     if isinstance(api_server, Cluster):
         missing = api_server.binaries.lacking([*WHOLE, STAGES, ROLLOUTS])
         if missing:
-            _unavailable(f"a whole cluster needs {', '.join(missing)} too: {HOW_TO_GET}")
+            unavailable(f"a whole cluster needs {', '.join(missing)} too: {HOW_TO_GET}")
     elif not api_server.kubectl("get", "crd", "rollouts.argoproj.io", "--ignore-not-found"):
-        _unavailable("the given cluster has no Argo Rollouts: install its CustomResourceDefinitions")
+        unavailable("the given cluster has no Argo Rollouts: install its CustomResourceDefinitions")
     return api_server
 
 
@@ -168,10 +168,10 @@ def _binaries() -> Binaries:
     try:
         return Binaries.found()
     except NoBinaries as error:
-        _unavailable(str(error))
+        unavailable(str(error))
 
 
-def _unavailable(reason: str) -> NoReturn:
+def unavailable(reason: str) -> NoReturn:
     """CI must not pass by skipping."""
     if os.environ.get("CI", "").lower() in ("true", "1"):
         pytest.fail(f"CI needs a cluster: {reason}", pytrace=False)
