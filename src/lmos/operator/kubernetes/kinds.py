@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from lmos.operator.base import ALL_NAMESPACES, StoreError
+from lmos.operator.workloads import LABEL, LABEL_VALUE, Deployment, Rollout, Service
 from lmos.resources.base import GROUP, Resource
 from lmos.resources.kinds import KINDS, kind_named
 
@@ -40,7 +41,10 @@ class ApiResource:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     def path(self, namespace: str, name: str | None = None, subresource: str | None = None) -> str:
-        """The path of the collection, of an object in it, or of an object's subresource."""
+        """The path of the collection, of an object in it, or of an object's subresource. Raises `StoreError`."""
+        for part in (namespace, name):
+            if part in ("", ".", ".."):
+                raise StoreError(f"{part!r} is no name of a namespace or an object; write one")
         root = f"/apis/{self.group}" if self.group else "/api"
         scope = "" if namespace == ALL_NAMESPACES else f"/namespaces/{quote(namespace, safe='')}"
         tail = "".join(f"/{quote(part, safe='')}" for part in (name, subresource) if part is not None)
@@ -52,7 +56,15 @@ _OURS = {
     for kind in KINDS
 }
 
-_FOREIGN: dict[str, ApiResource] = {}
+_AGENTS = {LABEL: LABEL_VALUE}
+_FOREIGN = {
+    resource.kind: resource
+    for resource in (
+        ApiResource("Deployment", "apps", "v1", "deployments", Deployment, selector=_AGENTS),
+        ApiResource("Rollout", "argoproj.io", "v1alpha1", "rollouts", Rollout, selector=_AGENTS),
+        ApiResource("Service", "", "v1", "services", Service),
+    )
+}
 
 
 def api_resource(kind: str) -> ApiResource:
