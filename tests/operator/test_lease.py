@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from lmos.operator import reasons
 from lmos.operator.base import Conflict, NotFound, StoreError
-from lmos.operator.kubernetes.errors import Terminating
+from lmos.operator.kubernetes.errors import Refusal, Terminating
 from lmos.operator.kubernetes.lease import LeaseElection, LeaseTimes
 from lmos.testing.clock import VirtualClock
 
@@ -228,7 +228,7 @@ async def test_a_leader_shows_so_for_its_term(api: Api) -> None:
 async def test_a_namespace_that_goes_is_told_and_not_taken_for_a_race(api: Api) -> None:
     async def going(verb: str) -> None:
         if verb == "create":
-            raise Terminating("namespace ops is being terminated")
+            raise Terminating("namespace ops is being terminated", Refusal(403, "terminating"))
 
     api.before = going
     async with candidate(api, "a") as a:

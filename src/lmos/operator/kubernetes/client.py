@@ -15,10 +15,10 @@ from typing import Any, Final, cast
 
 import orjson
 
-from lmos.operator import metrics, reasons
+from lmos.operator import metrics
 from lmos.operator.kubernetes.errors import Refusal, error_of
 from lmos.operator.kubernetes.transport import Answer, Transport, TransportError, Unreachable
-from lmos.telemetry.logs import logger
+from lmos.operator.kubernetes.warnings import OnWarning, log_once, warnings_in
 
 __all__ = ["REQUEST_SECONDS", "Client", "Json"]
 
@@ -61,16 +61,22 @@ class Client:
 
     Paths begin with `/api/` or `/apis/`. What is sent again: after 429, anything; after 500, 502, 503, 504 and a
     connection that broke, all but creates; never more than five times, with growing pauses or those that the server
-    asks for. `jitter` gives numbers from 0 to 1. All methods raise `StoreError`, above all those of `errors.py`.
+    asks for. `jitter` gives numbers from 0 to 1. `on_warning` gets the server's warnings; without, they are logged.
+    All methods raise `StoreError`, above all those of `errors.py`.
     """
 
     def __init__(
-        self, transport: Transport, *, namespace: str = "default", jitter: Callable[[], float] = random
+        self,
+        transport: Transport,
+        *,
+        namespace: str = "default",
+        jitter: Callable[[], float] = random,
+        on_warning: OnWarning | None = None,
     ) -> None:
         self.namespace = namespace
         self._transport = transport
         self._jitter = jitter
-        self._warned: set[str] = set()
+        self._on_warning = on_warning or log_once()
 
     async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Json:
         """The object or list at `path`."""
@@ -140,7 +146,8 @@ class Client:
                     raise
                 continue
             if answer.status < 400:
-                self._pass_on(answer.headers.get("warning"), call)
+                for text in warnings_in(answer.headers.get("warning", "")):
+                    self._on_warning(text)
                 return answer
             await self._pause(call, answer, Refusal.of_body(answer.status, answer.body), attempt)
         raise AssertionError("the last attempt returns or raises")
@@ -170,12 +177,6 @@ class Client:
     def _observe(self, call: _Call, code: str, began: float) -> None:
         metrics.CLIENT_REQUESTS.labels(code, call.method).inc()
         metrics.CLIENT_SECONDS.labels(call.method).observe(asyncio.get_running_loop().time() - began)
-
-    def _pass_on(self, warning: str | None, call: _Call) -> None:
-        """A server warns of deprecated versions and fields, in every answer: once is enough."""
-        if warning is not None and warning not in self._warned:
-            self._warned.add(warning)
-            logger("operator").warning(reasons.EVENT_SERVER_WARNS, path=call.path, warning=warning)
 
 
 @asynccontextmanager

@@ -20,19 +20,22 @@ from lmos.operator.kubernetes.config import BadConfiguration, Configuration, con
 from lmos.operator.kubernetes.credentials import Credentials, ExecPlugin, Fixed, TokenFile
 from lmos.operator.kubernetes.http import Endpoint, HttpTransport
 from lmos.operator.kubernetes.tls import load_client_certificate, tls_context
+from lmos.operator.kubernetes.warnings import OnWarning
 
 __all__ = ["connect", "transport_to"]
 
 
 @asynccontextmanager
-async def connect(*, kubeconfig: str | None = None, context: str | None = None) -> AsyncGenerator[Client]:
-    """A client, closed at the end.
+async def connect(
+    *, kubeconfig: str | None = None, context: str | None = None, on_warning: OnWarning | None = None
+) -> AsyncGenerator[Client]:
+    """A client, closed at the end; `on_warning` as for `Client`.
 
     The cluster is that of `kubeconfig` (a file, or several as in `KUBECONFIG`), else of `KUBECONFIG`, else that of the
     Pod we run in, else of `~/.kube/config`. Raises `BadConfiguration`; the server is not contacted.
     """
     found = configuration(kubeconfig=kubeconfig, context=context)
-    client = Client(transport_to(found), namespace=found.namespace)
+    client = Client(transport_to(found), namespace=found.namespace, on_warning=on_warning)
     try:
         yield client
     finally:

@@ -141,7 +141,11 @@ async def _lines(response: aiohttp.ClientResponse, server: str) -> AsyncIterator
 
 
 def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
-    return {name.lower(): value for name, value in response.headers.items()}
+    found: dict[str, str] = {}
+    for name, value in response.headers.items():
+        lower = name.lower()
+        found[lower] = f"{found[lower]}, {value}" if lower in found else value
+    return found
 
 
 def _broken(server: str, error: Exception) -> TransportError:
