@@ -105,9 +105,9 @@ acme-web   RESOLVED         acme     web       stable   0s
 
 def test_wide_output_has_more_columns(applied: Lmos) -> None:
     assert applied("get", "ag", "-o", "wide").timeless == snapshot("""\
-NAME       CHANNELS   TENANTS   PROTOCOL   URL                  AGE
-billing    web        acme      arc        http://127.0.0.1:9   0s
-contract   web        <none>    arc        http://127.0.0.1:9   0s
+NAME       READY   CHANNELS   TENANTS    PROTOCOL   URL                  REASON   AGE
+billing            ["web"]    ["acme"]   arc        http://127.0.0.1:9            0s
+contract           ["web"]               arc        http://127.0.0.1:9            0s
 """)
 
 
@@ -118,7 +118,7 @@ channel.lmos.eclipse/acme-ivr   UNRESOLVED       acme     ivr       stable   0s
 channel.lmos.eclipse/acme-web   RESOLVED         acme     web       stable   0s
 
 NAME                                   TENANT   CHANNEL   SUBSET   AGENTS             AGE
-channelrouting.lmos.eclipse/acme-ivr   acme     ivr       stable   <none>             0s
+channelrouting.lmos.eclipse/acme-ivr   acme     ivr       stable                      0s
 channelrouting.lmos.eclipse/acme-web   acme     web       stable   billing,contract   0s
 """)
 

@@ -44,6 +44,7 @@ def test_a_routing_names_groups_capabilities_and_its_owner() -> None:
                 "name": "acme-web",
                 "namespace": "default",
                 "labels": {"channel": "web", "tenant": "acme", "version": "1.0.0", "subset": "stable"},
+                "annotations": {"lmos.eclipse/agents": "billing,support"},
                 "ownerReferences": [
                     {
                         "apiVersion": "lmos.eclipse/v1",

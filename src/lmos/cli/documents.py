@@ -16,7 +16,7 @@ Format = Literal["json", "yaml"]
 
 def document(resource: Resource) -> dict[str, Any]:
     """The object with its members in Kubernetes' order: apiVersion, kind, metadata, spec, status."""
-    return dict(sorted(resource.to_wire().items()))
+    return dict(sorted(resource.as_written().items()))
 
 
 def print_resources(resources: Sequence[Resource], output: Format, *, single: bool) -> None:

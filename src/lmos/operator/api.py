@@ -54,10 +54,10 @@ async def find_channel(store: Lister, namespace: str, tenant: str, channel: str,
 
 
 async def find_routing(store: Lister, namespace: str, tenant: str, channel: str, subset: str) -> Json | None:
-    """The first ChannelRouting by name with these labels, without its owner. Raises `StoreError`."""
+    """The first ChannelRouting by name with these labels, without owner and annotations. Raises `StoreError`."""
     labels = {"tenant": tenant, "channel": channel, "subset": subset}
     found = await _select(store, ChannelRouting.KIND, namespace, labels)
-    return _json(found[0].with_meta(owner_references=())) if found else None
+    return _json(found[0].with_meta(owner_references=(), annotations={})) if found else None
 
 
 def routes(store: Lister) -> list[Route]:

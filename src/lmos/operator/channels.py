@@ -79,5 +79,6 @@ def _equal(known: ChannelRouting, desired: ChannelRouting) -> bool:
     return (
         known.spec == desired.spec
         and all(labels.get(label) == wanted.get(label) for label in COPIED_LABELS)
+        and known.metadata.annotations.get(reasons.AGENTS) == desired.metadata.annotations.get(reasons.AGENTS)
         and all(owner in known.metadata.owner_references for owner in desired.metadata.owner_references)
     )

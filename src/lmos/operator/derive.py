@@ -24,6 +24,7 @@ COPIED_LABELS: Final = ("channel", "tenant", "version", "subset")
 # A status is stored with each Channel; a thousand hopeless requirements must not make it unreadable.
 MAX_STATUS_NEAR_MISSES: Final = 50
 _SHOWN_UNRESOLVED: Final = 10
+_SHOWN_AGENTS: Final = 10
 
 
 def routing_for(channel: Channel, resolution: Resolution, *, platform_host: str | None) -> ChannelRouting:
@@ -34,17 +35,24 @@ def routing_for(channel: Channel, resolution: Resolution, *, platform_host: str 
     agent's cluster name, as in Eclipse LMOS. A channel that no store has given a `uid` gets no owner reference.
     """
     labels = channel.metadata.labels
+    groups = _groups(resolution.wires, platform_host)
     return ChannelRouting(
         metadata=ObjectMeta(
             name=channel.metadata.name,
             namespace=channel.metadata.namespace,
             labels={label: labels[label] for label in COPIED_LABELS if label in labels},
+            annotations={reasons.AGENTS: _names(groups)} if groups else {},
             owner_references=_owners(channel),
         ),
-        spec=ChannelRoutingSpec(
-            capability_groups=_groups(resolution.wires, platform_host), routing_rules=channel.spec.routing_rules
-        ),
+        spec=ChannelRoutingSpec(capability_groups=groups, routing_rules=channel.spec.routing_rules),
     )
+
+
+def _names(groups: Sequence[CapabilityGroup]) -> str:
+    """`billing,contract`, at most as many as fit into a column."""
+    names = [group.name for group in groups[:_SHOWN_AGENTS]]
+    rest = len(groups) - len(names)
+    return ",".join([*names, *([f"+{rest} more"] if rest else [])])
 
 
 def _owners(channel: Channel) -> tuple[OwnerReference, ...]:

@@ -252,7 +252,8 @@ def _load(connection: Connection, known: Kind, key: ResourceKey) -> Resource | N
 
 
 def _body(resource: Resource) -> str:
-    return resource.model_dump_json(by_alias=True, exclude_none=True)
+    # Without defaults, as an API server stores an object: what nobody wrote may get another default one day.
+    return resource.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True)
 
 
 def _changes_work(known: Kind, namespace: str, after: int) -> Callable[[Connection], tuple[list[WatchEvent], int]]:

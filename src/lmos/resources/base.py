@@ -112,11 +112,18 @@ class Resource(Model):
 
     def to_wire(self) -> dict[str, Any]:
         """The object as JSON data with wire names; what is `None` or an empty metadata container is left out."""
-        data = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        meta = data["metadata"]
-        data["metadata"] = {k: v for k, v in meta.items() if v not in ({}, [])}
-        return data
+        return _without_empty_metadata(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+    def as_written(self) -> dict[str, Any]:
+        """`to_wire` without the defaults of fields that nobody set: what a manifest says, or a server holds."""
+        data = self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
+        return _without_empty_metadata({"apiVersion": self.api_version, "kind": self.KIND} | data)
 
     def with_meta(self, **changes: Any) -> Self:
         """A copy whose metadata has `changes` (Python field names)."""
         return self.model_copy(update={"metadata": self.metadata.model_copy(update=changes)})
+
+
+def _without_empty_metadata(data: dict[str, Any]) -> dict[str, Any]:
+    data["metadata"] = {k: v for k, v in data["metadata"].items() if v not in ({}, [])}
+    return data

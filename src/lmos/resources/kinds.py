@@ -79,7 +79,8 @@ KINDS: tuple[Kind, ...] = (
             Column("TENANT", ".metadata.labels.tenant"),
             Column("CHANNEL", ".metadata.labels.channel"),
             Column("SUBSET", ".metadata.labels.subset"),
-            Column("AGENTS", ".spec.capabilityGroups[*].name"),
+            # Of `.spec.capabilityGroups[*].name`, an API server shows the first alone.
+            Column("AGENTS", ".metadata.annotations.lmos\\.eclipse/agents"),
         ),
     ),
     Kind(
