@@ -41,11 +41,37 @@ MISS_ORDER: Final = (
     BAD_ENDPOINT,
 )
 
+# Annotation of a ChannelRouting: its agents' names, for a printer column
+AGENTS: Final = "lmos.eclipse/agents"
+
+# Condition types of Agents: all is well with it; what it can do is known from the agent itself
+READY: Final = "Ready"
+DISCOVERED: Final = "Discovered"
+
+# Reasons of the condition `Ready`, beside `BadVersion`, `BadEndpoint` and those of `Discovered`
+DECLARED: Final = "Declared"
+INVALID_SPEC: Final = "InvalidSpec"
+WORKLOAD_UNAVAILABLE: Final = "WorkloadUnavailable"
+
+# Reasons of the condition `Discovered`
+DOCUMENT_READ: Final = "DocumentRead"
+WORKLOAD_NOT_READY: Final = "WorkloadNotReady"
+WORKLOAD_UNSUPPORTED: Final = "WorkloadUnsupported"
+SERVICE_MISSING: Final = "ServiceMissing"
+SERVICE_AMBIGUOUS: Final = "ServiceAmbiguous"
+SERVICE_WITHOUT_PORT: Final = "ServiceWithoutPort"
+UNREACHABLE: Final = "Unreachable"
+DOCUMENT_MISSING: Final = "DocumentMissing"
+INVALID_DOCUMENT: Final = "InvalidDocument"
+NAME_TAKEN: Final = "NameTaken"
+DISCOVERY_OFF: Final = "DiscoveryOff"
+
 # Annotation of an Agent or Channel: with the value "true", channels may become unresolved by its change
 ALLOW_UNRESOLVED: Final = "lmos.eclipse/allow-unresolved"
 
 # What the operator was doing when it told of an event
 ACTION_RESOLVE: Final = "Resolve"
+ACTION_DISCOVER: Final = "Discover"
 
 # Log events
 EVENT_RECONCILE_RETRY: Final = "reconcile failed, will retry"
