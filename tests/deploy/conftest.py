@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.plugin import unavailable
 from tests.deploy.chart import Helm
-from tools.testcluster import Binaries, NoBinaries
+from tests.deploy.granting import Grant, granting
+from tools.testcluster import Access, Binaries, NoBinaries
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +25,10 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
             unavailable(str(error))
         program = Path(on_path)
     return Helm(program, tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture
+def grant(helm: Helm, cluster: Access, new_namespace: Callable[[], str]) -> Iterator[Grant]:
+    """Grants what the chart grants with some values: `account = grant({...})`."""
+    with granting(helm, cluster, new_namespace) as grants:
+        yield grants

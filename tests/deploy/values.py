@@ -44,10 +44,8 @@ def values_of(text: str) -> Iterator[Value]:
         path = [step for step in path if step[0] < indent] + [(indent, key["name"])]
         names = [name for _, name in path]
         default, done_below = _at(defaults, names), -1
-        section = (
-            isinstance(default, dict) and default and (not comment or _explains_parts(lines[number + 1 :], indent))
-        )
-        if not section:
+        whole = bool(comment) and not _explains_parts(lines[number + 1 :], indent)
+        if whole or default == {} or not isinstance(default, dict):
             done_below = indent
             yield Value(".".join(names), json.dumps(default), " ".join(comment))
         comment = []
