@@ -71,7 +71,9 @@ def up(
             binaries=binaries,
         ) as cluster:
             print(_welcome(cluster, time.monotonic() - start), flush=True)
-            cluster.wait()
+            while True:
+                time.sleep(0.2)
+                cluster.check()
     except KeyboardInterrupt:
         pass
     except (BadAssets, NoBinaries, ProcessFailed, FileExistsError) as error:

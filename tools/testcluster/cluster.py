@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ssl
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +21,7 @@ from lmos.testing.processes import ProcessFailed
 from tools.testcluster.access import Access
 from tools.testcluster.binaries import Binaries
 from tools.testcluster.credentials import ADMIN, ROLES, Credentials, Role
-from tools.testcluster.parts import API, CONTROLLERS, ETCD, KWOK, WHOLE, Site, command
+from tools.testcluster.parts import API, API_SERVER, CONTROLLERS, ETCD, KWOK, WHOLE, Site, command
 from tools.testcluster.ports import HeldPort
 from tools.testcluster.process import Janitor, Part
 
@@ -60,8 +59,17 @@ class Cluster(Access):
         folder: Path | None = None,
         binaries: Binaries | None = None,
     ) -> None:
+        unknown = set(parts).difference(WHOLE)
+        if unknown or not set(API_SERVER).issubset(parts):
+            wrong = f"{', '.join(sorted(unknown))} is none of" if unknown else f"{', '.join(API_SERVER)} are needed of"
+            raise ValueError(f"parts of a cluster: {wrong} {', '.join(WHOLE)}")
         self.binaries = binaries or Binaries.found()
-        self._names, self._crds, self._roles, self._nodes = parts, crds, (*ROLES, *roles), nodes
+        self._names, self._crds, self._roles, self._nodes = (
+            [part for part in WHOLE if part in parts],
+            crds,
+            (*ROLES, *roles),
+            nodes,
+        )
         self._flags = {name: list(more) for name, more in (flags or {}).items()}
         self._given_folder = folder
         self._parts: dict[str, Part] = {}
@@ -98,13 +106,11 @@ class Cluster(Access):
         """The roles that have a kubeconfig."""
         return tuple(self._site.credentials.roles)
 
-    def wait(self) -> None:
-        """Wait for as long as every part runs. Raises `ProcessFailed` for the first that does not."""
-        while True:
-            for part in self._parts.values():
-                if not part.running:
-                    raise ProcessFailed(f"{part.name} ended with {part.exit_code}\n{part.last_lines()}")
-            time.sleep(0.2)
+    def check(self) -> None:
+        """Raises `ProcessFailed`, with the end of its log, for a part that has ended."""
+        for part in self._parts.values():
+            if not part.running:
+                raise ProcessFailed(f"{part.name} ended with {part.exit_code}\n{part.last_lines()}")
 
     def part(self, name: str) -> Part:
         """A part, running or not: to pause, kill or read the log of."""
@@ -157,6 +163,7 @@ class Cluster(Access):
             self.install(self._crds)
         if KWOK in self._names:
             self._add_nodes()
+        self.check()
 
     def _add_nodes(self) -> None:
         names = [f"node-{number}" for number in range(self._nodes)]
@@ -169,13 +176,13 @@ class Cluster(Access):
             part.kill()
 
     def _until(self, part: Part, done: Callable[[], bool], what: str) -> None:
-        def done_or_another_ended() -> bool:
-            ended = [other for other in self._parts.values() if other is not part and not other.running]
-            if ended and ended[0].name == ETCD:
-                raise ProcessFailed(f"{ended[0].name} ended while {part.name} started\n{ended[0].last_lines()}")
+        def done_with_etcd() -> bool:
+            etcd = self._parts[ETCD]
+            if etcd is not part and not etcd.running:
+                raise ProcessFailed(f"etcd ended while {part.name} started\n{etcd.last_lines()}")
             return done()
 
-        part.until(done_or_another_ended, what, _START_SECONDS)
+        part.until(done_with_etcd, what, _START_SECONDS)
 
     def _etcd_ready(self) -> bool:
         return self._answers(f"{self.etcd_url}/health")

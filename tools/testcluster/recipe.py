@@ -126,16 +126,16 @@ MODULES: Final = (
 )
 
 
-def cache_folder() -> Path:
-    """Where the build of exactly this recipe is, or would be, on this kind of machine."""
+def cache_folder(root: Path = ROOT) -> Path:
+    """Where the build of exactly this recipe, with the Go files in `root`, is or would be on this kind of machine."""
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(home) / "lmos" / "testcluster" / _key()
+    return Path(home) / "lmos" / "testcluster" / _key(root)
 
 
-def _key() -> str:
+def _key(root: Path) -> str:
     digest = hashlib.sha256(f"{sys.platform} {platform.machine()} {PROGRAMS!r} {MODULES!r}".encode())
-    digest.update((ROOT / "main.go").read_bytes())
+    digest.update((root / "main.go").read_bytes())
     for program in PROGRAMS:
         for name in ("go.mod", "go.sum"):
-            digest.update((ROOT / program.folder / name).read_bytes())
+            digest.update((root / program.folder / name).read_bytes())
     return digest.hexdigest()[:16]
