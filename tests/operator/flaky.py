@@ -26,7 +26,7 @@ class FlakyStore:
         self._cut = asyncio.Event()
         self._error: Exception = StoreError("connection lost")
         self._expired: set[str] = set()
-        self._interludes: dict[str, Callable[[], Awaitable[None]]] = {}
+        self._interludes: dict[tuple[str, str], Callable[[], Awaitable[None]]] = {}
         self.writes: Counter[tuple[str, str]] = Counter()
         self.needless = 0
 
@@ -34,9 +34,9 @@ class FlakyStore:
         """The next `times` calls of `operation` raise `StoreError` before they reach the store."""
         self._failures[operation] += times
 
-    def before(self, operation: str, interlude: Callable[[], Awaitable[None]]) -> None:
-        """Run `interlude` once, just before the next call of `operation` reaches the store."""
-        self._interludes[operation] = interlude
+    def before(self, operation: str, kind: str, interlude: Callable[[], Awaitable[None]]) -> None:
+        """Run `interlude` once, just before the next call of `operation` for `kind` reaches the store."""
+        self._interludes[operation, kind] = interlude
 
     def disconnect(self, error: Exception | None = None) -> None:
         """End every watch with `error` (a `StoreError` by default), and refuse to list and watch."""
@@ -99,7 +99,7 @@ class FlakyStore:
         if self._failures[operation] > 0:
             self._failures[operation] -= 1
             raise StoreError(f"{operation} is told to fail")
-        interlude = self._interludes.pop(operation, None)
+        interlude = self._interludes.pop((operation, kind), None)
         if interlude is not None:
             await interlude()
         self.writes[operation, kind] += 1

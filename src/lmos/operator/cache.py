@@ -157,6 +157,10 @@ class Informer(Generic[R]):
         self.connected = False
         self._log = logger("operator").bind(kind=cache.kind, namespace=namespace)
 
+    @property
+    def kind(self) -> str:
+        return self._cache.kind
+
     async def run(self) -> None:
         """List, then watch for ever. Faults of the store are logged and retried with growing delays."""
         while True:

@@ -18,14 +18,17 @@ import anyio
 
 from lmos.clock import Clock
 from lmos.operator import reasons
+from lmos.operator.agents import AgentReconciler
 from lmos.operator.base import ALL_NAMESPACES, Store
 from lmos.operator.cache import Informer, Name
 from lmos.operator.channels import ChannelReconciler
 from lmos.operator.controller import DEFAULT_WORKERS, Controller, Reconcile
+from lmos.operator.discovery.base import Documents
 from lmos.operator.election import AlwaysLeading, Election, Fenced
 from lmos.operator.queue import BASE_DELAY, MAX_DELAY, KeyQueue
 from lmos.operator.recorder import Recorder, Silent
 from lmos.operator.views import Views, touched_by
+from lmos.operator.workloads import Service, Workload
 from lmos.resources.agent import Agent
 from lmos.resources.base import Resource, ResourceKey
 from lmos.resources.channel import Channel
@@ -37,7 +40,10 @@ __all__ = ["Manager", "OperatorStopped"]
 _SHUTDOWN_GRACE: Final = 8.0
 _RESYNC: Final = (600.0, 1200.0)
 """Seconds between two rounds over all objects, chosen anew each time: drift that no event told of is put right then."""
+_AGENT: Final = "agent"
 _CHANNEL: Final = "channel"
+_ASKING: Final = 16
+"""Agents reconciled at once at least: some of them wait for servers that do not answer."""
 _CRASHED: Final = "the operator crashed; its log says why, and a restart resumes its work"
 
 
@@ -52,13 +58,15 @@ class _Duty:
     name: str
     reconcile: Reconcile[Name]
     names: Callable[[], Iterable[Name]]
+    workers: int
 
 
 class Manager:
     """The operator of `namespaces` (all of them by default) on one store.
 
     Use it as `async with Manager(...) as manager:`, or `run` it for ever. `platform_host` is the `host:port` under
-    which other processes reach agents that live in this one.
+    which other processes reach agents that live in this one. `documents` asks agents what they can do. With `workloads`
+    Deployments become Agents, with `argo_rollouts` Argo's Rollouts: only a store on Kubernetes has these.
     """
 
     def __init__(
@@ -70,6 +78,9 @@ class Manager:
         platform_host: str | None = None,
         election: Election | None = None,
         recorder: Recorder | None = None,
+        documents: Documents | None = None,
+        workloads: bool = False,
+        argo_rollouts: bool = False,
         workers: int = DEFAULT_WORKERS,
         base_delay: float = BASE_DELAY,
         max_delay: float = MAX_DELAY,
@@ -78,16 +89,32 @@ class Manager:
             raise ValueError("namespaces is empty; name at least one, or ALL_NAMESPACES")
         scopes = (ALL_NAMESPACES,) if ALL_NAMESPACES in namespaces else tuple(dict.fromkeys(namespaces))
         self._election = election = election or AlwaysLeading()
-        self._workers = workers
         self._delays = base_delay, max_delay
         self._views = views = Views()
         self._agents = [Informer(store, views.agents, scope, self._agent_changed) for scope in scopes]
         self._channels = [Informer(store, views.channels, scope, self._channel_changed) for scope in scopes]
         self._routings = [Informer(store, views.routings, scope, self._routing_changed) for scope in scopes]
+        running, argo = scopes if workloads else (), scopes if argo_rollouts else ()
+        in_front = scopes if workloads or argo_rollouts else ()
+        self._deployments = [Informer(store, views.deployments, scope, self._workload_changed) for scope in running]
+        self._rollouts = [Informer(store, views.rollouts, scope, self._workload_changed) for scope in argo]
+        self._services = [Informer(store, views.services, scope, self._service_changed) for scope in in_front]
         writing, recorder = Fenced(store, election), recorder or Silent()
+        agents = AgentReconciler(
+            writing,
+            clock,
+            views,
+            recorder,
+            documents=documents,
+            watched=self._is_watched,
+            changed=self._wake_channels,
+        )
         channels = ChannelReconciler(writing, clock, views, recorder, platform_host=platform_host)
         # In the order in which they feed each other: `settled` drains them one after the other.
-        self._duties = (_Duty(_CHANNEL, channels.reconcile, views.channels.names),)
+        self._duties = (
+            _Duty(_AGENT, agents.reconcile, views.agent_names, max(workers, _ASKING)),
+            _Duty(_CHANNEL, channels.reconcile, views.channels.names, workers),
+        )
         # Those of the current term; changes outside of a term are found in the caches when the next one begins.
         self._queues: dict[str, KeyQueue[Name]] = {}
         self._term_began = asyncio.Event()
@@ -108,7 +135,8 @@ class Manager:
 
     @property
     def _informers(self) -> Sequence[Informer[Any]]:
-        return (*self._agents, *self._channels, *self._routings)
+        ours = (*self._agents, *self._channels, *self._routings)
+        return (*ours, *self._deployments, *self._rollouts, *self._services)
 
     async def __aenter__(self) -> Self:
         # A task of its own, not a task group around the caller's code: that would wrap the caller's exceptions.
@@ -151,11 +179,10 @@ class Manager:
             settling.cancel()
 
     async def _settle(self, keys: Collection[ResourceKey] | None) -> None:
-        for kind, informers in ((Agent, self._agents), (Channel, self._channels), (ChannelRouting, self._routings)):
-            names = None if keys is None else {(key.namespace, key.name) for key in keys if key.kind == kind.KIND}
-            if names is None or names:
-                for informer in informers:
-                    await informer.caught_up(names)
+        for informer in self._informers:
+            names = None if keys is None else {(key.namespace, key.name) for key in keys if key.kind == informer.kind}
+            if (names is None or names) and not self._may_be_missing(informer):
+                await informer.caught_up(names)
         await self._term_began.wait()
         for queue in self._queues.values():
             await queue.drained()
@@ -179,7 +206,8 @@ class Manager:
         """Serve term after term, but only when all kinds are listed: before, an absent agent may just be unknown."""
         try:
             for informer in self._informers:
-                await informer.synced.wait()
+                if not self._may_be_missing(informer):
+                    await informer.synced.wait()
             self._working = True
             while not self._stopping:
                 await self._election.elected()
@@ -201,7 +229,7 @@ class Manager:
                 async with anyio.create_task_group() as controllers:
                     for duty in self._duties:
                         queue = self._queues[duty.name]
-                        controller = Controller(duty.name, queue, duty.reconcile, workers=self._workers)
+                        controller = Controller(duty.name, queue, duty.reconcile, workers=duty.workers)
                         controllers.start_soon(controller.run)
                 term.cancel_scope.cancel()
         finally:
@@ -230,8 +258,33 @@ class Manager:
             queue.add(name)
 
     def _agent_changed(self, old: Agent | None, new: Agent | None) -> None:
+        self._same_name(_AGENT, new or old)
+        self._wake_channels(old, new)
+
+    def _wake_channels(self, old: Agent | None, new: Agent | None) -> None:
         for name in touched_by(self._views, old, new):
             self._enqueue(_CHANNEL, name)
+
+    def _workload_changed(self, old: Workload | None, new: Workload | None) -> None:
+        # Most changes of a workload are about what discovery does not look at.
+        if old is None or new is None or not old.is_like(new):
+            self._same_name(_AGENT, new or old)
+
+    def _service_changed(self, old: Service | None, new: Service | None) -> None:
+        if old is not None and new is not None and old.spec == new.spec:
+            return
+        for service in filter(None, (old, new)):
+            for workload in self._views.workloads_behind(service):
+                self._same_name(_AGENT, workload)
+
+    def _may_be_missing(self, informer: Informer[Any]) -> bool:
+        """Argo's kind may not be installed yet. A Rollout only adds an Agent, and does so as soon as it is known."""
+        return informer in self._rollouts and not informer.synced.is_set()
+
+    def _is_watched(self, kind: str) -> bool:
+        """Whether all objects of a workload's kind are known."""
+        informers = [informer for informer in (*self._deployments, *self._rollouts) if informer.kind == kind]
+        return bool(informers) and all(informer.synced.is_set() for informer in informers)
 
     def _channel_changed(self, old: Channel | None, new: Channel | None) -> None:
         self._same_name(_CHANNEL, new or old)

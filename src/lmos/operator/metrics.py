@@ -16,6 +16,12 @@ __all__ = [
     "CACHE_OBJECTS",
     "CLIENT_REQUESTS",
     "CLIENT_SECONDS",
+    "DISCOVERY_FETCHES",
+    "EVENTS",
+    "EVENT_AGGREGATED",
+    "EVENT_DROPPED",
+    "EVENT_FAILED",
+    "EVENT_WRITTEN",
     "LEADING",
     "MAX_CONCURRENT_RECONCILES",
     "QUEUE_ADDS",
@@ -117,3 +123,13 @@ CLIENT_SECONDS = Histogram(
     "rest_client_request_duration_seconds", "Time until the API server's answer is there", ["verb"], buckets=_CLIENT
 )
 UNREADABLE = Counter("lmos_unreadable_objects_total", "Reads of an object that does not fit its model", ["kind"])
+
+DISCOVERY_FETCHES = Counter(
+    "lmos_operator_discovery_fetches_total", "Questions to agents what they can do, by reason of failure", ["result"]
+)
+
+EVENTS = Counter("lmos_operator_events_total", "Events to tell, by what became of them", ["result"])
+EVENT_WRITTEN: Final = "written"
+EVENT_AGGREGATED: Final = "aggregated"
+EVENT_DROPPED: Final = "dropped"
+EVENT_FAILED: Final = "failed"

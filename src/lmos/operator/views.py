@@ -9,6 +9,8 @@ from collections.abc import Hashable, Iterable
 
 from lmos.operator import metrics
 from lmos.operator.cache import Cache, Name
+from lmos.operator.discovery.services import anchor, selects
+from lmos.operator.workloads import Deployment, Rollout, Service, Workload
 from lmos.resources.agent import Agent
 from lmos.resources.channel import Channel
 from lmos.resources.routing import ChannelRouting
@@ -17,6 +19,8 @@ __all__ = ["Views", "touched_by"]
 
 _CAPABILITY = "capability"
 _NAMESPACE = "namespace"
+_ANCHOR = "anchor"
+_POD_LABEL = "pod label"
 # Stands for "requires nothing": such a channel is resolved as soon as any agent serves it. No capability has this name.
 _NOTHING = ""
 
@@ -29,6 +33,37 @@ class Views:
         self.agents = Cache(Agent, {_CAPABILITY: _provided, _NAMESPACE: _namespace}, size=sizes.labels(Agent.KIND))
         self.channels = Cache(Channel, {_CAPABILITY: _required}, size=sizes.labels(Channel.KIND))
         self.routings = Cache(ChannelRouting, size=sizes.labels(ChannelRouting.KIND))
+        pods = {_POD_LABEL: _pod_labels}
+        self.deployments = Cache(Deployment, pods, size=sizes.labels(Deployment.KIND))
+        self.rollouts = Cache(Rollout, pods, size=sizes.labels(Rollout.KIND))
+        self.services = Cache(Service, {_ANCHOR: _anchor}, size=sizes.labels(Service.KIND))
+
+    def agent_names(self) -> set[Name]:
+        """The names of all Agents and of all workloads that are agents."""
+        return {*self.agents.names(), *self.deployments.names(), *self.rollouts.names()}
+
+    def workloads(self, name: Name) -> tuple[Workload, ...]:
+        """The Deployment and the Rollout of this name, as far as they are agents."""
+        found = (self.deployments.get(name), self.rollouts.get(name))
+        return tuple(workload for workload in found if workload is not None)
+
+    def services_of(self, workload: Workload) -> list[Service]:
+        """The Services in front of the workload's pods."""
+        namespace, labels = workload.metadata.namespace, workload.pod_labels
+        return [
+            service
+            for label in labels.items()
+            for service in self.services.by_index(_ANCHOR, (namespace, *label))
+            if selects(service, labels)
+        ]
+
+    def workloads_behind(self, service: Service) -> list[Workload]:
+        """The workloads whose pods the Service is in front of."""
+        if (label := anchor(service)) is None:
+            return []
+        value = (service.metadata.namespace, *label)
+        found = (*self.deployments.by_index(_POD_LABEL, value), *self.rollouts.by_index(_POD_LABEL, value))
+        return [workload for workload in found if selects(service, workload.pod_labels)]
 
     def agents_for(self, channel: Channel) -> Iterable[Agent]:
         """Every agent on which the resolution of `channel` can depend."""
@@ -70,6 +105,15 @@ def _provided(agent: Agent) -> Iterable[Hashable]:
 def _required(channel: Channel) -> Iterable[Hashable]:
     names = {capability.name for capability in channel.spec.required_capabilities} or {_NOTHING}
     return {(channel.metadata.namespace, name) for name in names}
+
+
+def _anchor(service: Service) -> Iterable[Hashable]:
+    label = anchor(service)
+    return () if label is None else ((service.metadata.namespace, *label),)
+
+
+def _pod_labels(workload: Workload) -> Iterable[Hashable]:
+    return {(workload.metadata.namespace, *label) for label in workload.pod_labels.items()}
 
 
 def _namespace(agent: Agent) -> Iterable[Hashable]:

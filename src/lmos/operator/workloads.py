@@ -137,6 +137,10 @@ class Workload(Resource):
     def _restarted(self) -> str | None:
         return None
 
+    def is_like(self, other: Workload) -> bool:
+        """Whether nothing differs that discovery looks at."""
+        return self == other.with_meta(resource_version=self.metadata.resource_version)
+
     def unavailable(self) -> str | None:
         """Why nobody can be asked, in words that do not change from pod to pod; `None` when somebody can."""
         if self.spec.replicas == 0:
