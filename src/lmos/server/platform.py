@@ -24,6 +24,7 @@ from lmos.database.engine import Database
 from lmos.encoders.base import Encoder
 from lmos.models.base import Model
 from lmos.operator.api import routes as operator_routes
+from lmos.operator.discovery.http import HttpDocuments
 from lmos.operator.manager import Manager
 from lmos.operator.sqlite import SqliteStore
 from lmos.protocols.arc.client import ArcClient
@@ -94,7 +95,8 @@ class Platform:
             encoders = encoders_for(settings) if encoder is None else (encoder,)
             agents = LocalAgents(model or model_for(settings, encoders[0]))
             stack.push_async_callback(agents.aclose)
-            manager = Manager(store, clock, platform_host=platform_host)
+            documents = await stack.enter_async_context(HttpDocuments(settings.service_hosts))
+            manager = Manager(store, clock, platform_host=platform_host, documents=documents)
             await stack.enter_async_context(manager)
             classifier = classifier_for(settings, encoders)
             warmup = Warmup(classifier)
