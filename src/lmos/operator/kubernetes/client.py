@@ -17,7 +17,7 @@ import orjson
 
 from lmos.operator import metrics
 from lmos.operator.kubernetes.errors import Refusal, error_of
-from lmos.operator.kubernetes.transport import Answer, Transport, TransportError, Unreachable
+from lmos.operator.kubernetes.transport import Answer, Stream, TooSlow, Transport, TransportError, Unreachable
 from lmos.operator.kubernetes.warnings import OnWarning, log_once, warnings_in
 
 __all__ = ["REQUEST_SECONDS", "Client", "Json"]
@@ -112,11 +112,7 @@ class Client:
         call = _Call("GET", path, query)
         for attempt in range(_ATTEMPTS):
             async with AsyncExitStack() as stack:
-                began = asyncio.get_running_loop().time()
-                async with _limited(call):
-                    stream = await stack.enter_async_context(self._transport.stream(path, query=query))
-                    body = b"" if stream.status < 400 else b"\n".join([line async for line in stream.lines])
-                self._observe(call, str(stream.status), began)
+                stream, body = await self._opened(stack, call)
                 if stream.status < 400:
                     yield stream.lines
                     return
@@ -128,40 +124,56 @@ class Client:
         await self._transport.aclose()
 
     async def _json(self, call: _Call) -> Json:
-        answer = await self._answer(call)
-        try:
-            return cast("Json", orjson.loads(answer.body))
-        except orjson.JSONDecodeError as error:
-            raise TransportError(f"{call.method} {call.path}: the answer is no JSON: {error}; try again") from error
-
-    async def _answer(self, call: _Call) -> Answer:
         for attempt in range(_ATTEMPTS):
             try:
                 answer = await self._once(call)
-            except Unreachable:
+                if answer.status < 400:
+                    return self._taken(call, answer)
+            except (TooSlow, Unreachable):
                 raise
             except TransportError:
                 # The server may have closed a kept connection at the moment in which it was used: a new one decides.
                 if attempt > 0 or not call.idempotent:
                     raise
                 continue
-            if answer.status < 400:
-                for text in warnings_in(answer.headers.get("warning", "")):
-                    self._on_warning(text)
-                return answer
             await self._pause(call, answer, Refusal.of_body(answer.status, answer.body), attempt)
         raise AssertionError("the last attempt returns or raises")
+
+    def _taken(self, call: _Call, answer: Answer) -> Json:
+        for text in warnings_in(answer.headers.get("warning", "")):
+            self._on_warning(text)
+        try:
+            return cast("Json", orjson.loads(answer.body))
+        except orjson.JSONDecodeError as error:
+            raise TransportError(f"{call.method} {call.path}: the answer is no JSON: {error}; try again") from error
 
     async def _once(self, call: _Call) -> Answer:
         began = asyncio.get_running_loop().time()
         code = _NO_ANSWER
         try:
-            async with _limited(call):
+            async with asyncio.timeout(call.seconds):
                 answer = await self._transport.request(
                     call.method, call.path, query=call.query, body=call.body, content_type=call.content_type
                 )
             code = str(answer.status)
             return answer
+        except TimeoutError as error:
+            raise _too_slow(call) from error
+        finally:
+            self._observe(call, code, began)
+
+    async def _opened(self, stack: AsyncExitStack, call: _Call) -> tuple[Stream, bytes]:
+        """A stream, left by `stack`, and its body if that is an error's."""
+        began = asyncio.get_running_loop().time()
+        code = _NO_ANSWER
+        try:
+            async with asyncio.timeout(call.seconds):
+                stream = await stack.enter_async_context(self._transport.stream(call.path, query=call.query))
+                body = b"" if stream.status < 400 else b"\n".join([line async for line in stream.lines])
+            code = str(stream.status)
+            return stream, body
+        except TimeoutError as error:
+            raise _too_slow(call) from error
         finally:
             self._observe(call, code, began)
 
@@ -179,15 +191,9 @@ class Client:
         metrics.CLIENT_SECONDS.labels(call.method).observe(asyncio.get_running_loop().time() - began)
 
 
-@asynccontextmanager
-async def _limited(call: _Call) -> AsyncGenerator[None]:
-    try:
-        async with asyncio.timeout(call.seconds):
-            yield
-    except TimeoutError as error:
-        raise TransportError(
-            f"{call.method} {call.path}: no answer within {call.seconds:g} s; is the API server overloaded?"
-        ) from error
+def _too_slow(call: _Call) -> TooSlow:
+    said = f"{call.method} {call.path}: no answer within {call.seconds:g} s; is the API server overloaded?"
+    return TooSlow(said)
 
 
 def _seconds(header: str | None) -> float:

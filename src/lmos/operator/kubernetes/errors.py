@@ -15,6 +15,7 @@ StoreError
 │   ├── Invalid             400, 422: the same request would fail again
 │   └── Unavailable         429, 5xx, after all retries
 └── TransportError          no answer; whether the request took effect is not known
+    ├── TooSlow             not within the time that it may take
     └── Unreachable         no connection: it took none
 """
 

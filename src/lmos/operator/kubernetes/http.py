@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlencode
 
@@ -69,32 +70,48 @@ class HttpTransport:
         body: bytes | None = None,
         content_type: str = "application/json",
     ) -> Answer:
-        async with self._slots, self._open(method, path, query, body, content_type) as response:
-            return Answer(response.status, await _whole(response, self._root), _headers(response))
+        async with self._slots:
+            response = await self._open(method, path, query, body, content_type)
+            try:
+                return Answer(response.status, await response.read(), _headers(response))
+            except (aiohttp.ClientError, OSError) as error:
+                raise _broken(self._root, error) from error
+            finally:
+                response.release()
 
     @asynccontextmanager
     async def stream(self, path: str, *, query: Mapping[str, str] | None = None) -> AsyncGenerator[Stream]:
-        async with self._open("GET", path, query, None, "") as response:
+        response = await self._open("GET", path, query)
+        try:
             yield Stream(response.status, _lines(response, self._root), _headers(response))
+        finally:
+            response.close()
 
     async def aclose(self) -> None:
         await self._session.close()
 
-    @asynccontextmanager
     async def _open(
-        self, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None, content_type: str
-    ) -> AsyncGenerator[aiohttp.ClientResponse]:
-        url = URL(self._root + path + ("?" + urlencode(query) if query else ""), encoded=True)
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: bytes | None = None,
+        content_type: str = "",
+    ) -> aiohttp.ClientResponse:
+        """A response whose header has come; the caller releases it."""
+        url = URL(self._root + path + (_encoded(tuple(query.items())) if query else ""), encoded=True)
         who = await self._credentials.headers()
         response = await self._send(method, url, body, content_type, who)
+        if response.status != _UNAUTHORIZED:
+            return response
         try:
-            if response.status == _UNAUTHORIZED and await self._credentials.renew(who):
-                response.release()
-                who = await self._credentials.headers()
-                response = await self._send(method, url, body, content_type, who)
-            yield response
-        finally:
+            if not await self._credentials.renew(who):
+                return response
+        except BaseException:
             response.release()
+            raise
+        response.release()
+        return await self._send(method, url, body, content_type, await self._credentials.headers())
 
     async def _send(
         self, method: str, url: URL, body: bytes | None, content_type: str, who: Mapping[str, str]
@@ -117,11 +134,10 @@ class HttpTransport:
             raise _broken(endpoint.url, error) from error
 
 
-async def _whole(response: aiohttp.ClientResponse, server: str) -> bytes:
-    try:
-        return await response.read()
-    except (aiohttp.ClientError, OSError) as error:
-        raise _broken(server, error) from error
+@lru_cache(maxsize=256)
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    # Writes have one of a few queries; encoding it anew would be a twentieth of their cost.
+    return "?" + urlencode(query)
 
 
 async def _lines(response: aiohttp.ClientResponse, server: str) -> AsyncIterator[bytes]:

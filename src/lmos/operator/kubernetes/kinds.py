@@ -6,8 +6,10 @@ server is asked for none but those with a fixed label.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 from urllib.parse import quote
 
 from lmos.operator.base import ALL_NAMESPACES, StoreError
@@ -42,19 +44,30 @@ class ApiResource:
 
     def path(self, namespace: str, name: str | None = None, subresource: str | None = None) -> str:
         """The path of the collection, of an object in it, or of an object's subresource. Raises `StoreError`."""
-        for part in (namespace, name):
-            if part in ("", ".", ".."):
-                raise StoreError(f"{part!r} is no name of a namespace or an object; write one")
-        root = f"/apis/{self.group}" if self.group else "/api"
-        scope = "" if namespace == ALL_NAMESPACES else f"/namespaces/{quote(namespace, safe='')}"
-        tail = "".join(f"/{quote(part, safe='')}" for part in (name, subresource) if part is not None)
-        return f"{root}/{self.version}{scope}/{self.plural}{tail}"
+        root = f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
+        scope = "" if namespace == ALL_NAMESPACES else f"/namespaces/{_segment(namespace)}"
+        tail = "" if name is None else f"/{_segment(name)}"
+        if subresource is not None:
+            tail += f"/{subresource}"
+        return f"{root}{scope}/{self.plural}{tail}"
 
 
 _OURS = {
     kind.kind: ApiResource(kind.kind, GROUP, "v1", kind.plural, kind.model, has_status=kind.has_status, writable=True)
     for kind in KINDS
 }
+
+_PLAIN: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+
+
+def _segment(name: str) -> str:
+    """`name` as part of a path: never another path, whatever it is."""
+    if _PLAIN.fullmatch(name):
+        return name
+    if name in ("", ".", ".."):
+        raise StoreError(f"{name!r} is no name of a namespace or an object; write one")
+    return quote(name, safe="")
+
 
 _AGENTS = {LABEL: LABEL_VALUE}
 _FOREIGN = {

@@ -11,28 +11,39 @@ Both are logged once. Manifests, which people write for this version, are read s
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from lmos.operator import metrics, reasons
 from lmos.operator.base import StoreError
 from lmos.operator.kubernetes.client import Json
+from lmos.operator.kubernetes.compact import Pool
 from lmos.operator.kubernetes.kinds import ApiResource
 from lmos.resources.base import ObjectMeta, Resource
 from lmos.telemetry.logs import logger
 
-__all__ = ["Reader", "Unreadable"]
+__all__ = ["Reader", "Unreadable", "remains_of"]
+
+_UNKNOWN: Final = "extra_forbidden"
+_SHOWN: Final = 200
 
 
 class Unreadable(StoreError):
-    """An object that the models refuse; the message names kind, namespace, name and field."""
+    """An object that its model refuses, because of `field`; the message names it, and the fix."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Reader:
-    """Reads objects of any kind. Takes what it is given apart: give it data that nobody else uses."""
+    """Reads objects of any kind. It takes apart what it is given: give it data that nobody else uses."""
 
     def __init__(self) -> None:
+        self._pool = Pool()
         self._logged: set[tuple[str, ...]] = set()
 
     def read(self, resource: ApiResource, raw: Json) -> Resource:
@@ -40,13 +51,11 @@ class Reader:
         # A third of an object's size, and nothing that we look at.
         raw["metadata"].pop("managedFields", None)
         try:
-            return resource.model.model_validate(raw)
+            found = resource.model.model_validate(raw)
         except ValidationError as error:
-            if all(
-                fault["type"] == "extra_forbidden" for fault in error.errors(include_url=False, include_input=False)
-            ):
-                return self._leniently(resource, raw, error)
-            raise Unreadable(_told(resource, raw, error)) from error
+            found = self._leniently(resource, raw, error)
+        self._pool.compact(found)
+        return found
 
     def read_if_possible(self, resource: ApiResource, raw: Json) -> Resource | None:
         """The object; `None`, and a line in the log, for one that is unreadable."""
@@ -55,18 +64,20 @@ class Reader:
         except Unreadable as fault:
             meta = raw["metadata"]
             metrics.UNREADABLE.labels(resource.kind).inc()
-            self._log_once(
-                (resource.kind, str(meta.get("uid")), str(fault)), reasons.EVENT_UNREADABLE, error=str(fault)
-            )
+            told = {"kind": resource.kind, "namespace": meta.get("namespace"), "object": meta.get("name")}
+            key = (resource.kind, str(meta.get("uid")), fault.field)
+            self._log_once(key, reasons.EVENT_UNREADABLE, **told, field=fault.field, error=str(fault))
             return None
 
     def _leniently(self, resource: ApiResource, raw: Json, error: ValidationError) -> Resource:
-        try:
-            found = resource.model.model_validate(raw, extra="ignore")
-        except ValidationError as deeper:
-            raise Unreadable(_told(resource, raw, deeper)) from deeper
-        for fault in error.errors(include_url=False, include_input=False):
-            field = ".".join(str(part) for part in fault["loc"] if not isinstance(part, int))
+        """Read again without the fields that the model does not know, if these were all that was wrong."""
+        faults = error.errors(include_url=False)
+        wrong = [fault for fault in faults if fault["type"] != _UNKNOWN]
+        if wrong:
+            raise _unreadable(resource, raw, wrong[0]) from error
+        found = resource.model.model_validate(raw, extra="ignore")
+        for fault in faults:
+            field = _path(part for part in fault["loc"] if not isinstance(part, int))
             self._log_once((resource.kind, field), reasons.EVENT_UNKNOWN_FIELD, kind=resource.kind, field=field)
         return found
 
@@ -77,7 +88,7 @@ class Reader:
 
 
 def remains_of(resource: ApiResource, raw: Json) -> Resource:
-    """What stands for an object that is unreadable, to say that it is gone: its name and version, and nothing else."""
+    """What stands for an unreadable object, to say that it is gone: its name and version, and nothing else."""
     meta = raw["metadata"]
     return resource.model.model_construct(
         metadata=ObjectMeta.model_construct(
@@ -86,11 +97,15 @@ def remains_of(resource: ApiResource, raw: Json) -> Resource:
     )
 
 
-def _told(resource: ApiResource, raw: Json, error: ValidationError) -> str:
-    meta, first = raw["metadata"], error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    return (
-        f"{resource.kind.lower()}/{meta.get('name')} (namespace {meta.get('namespace')}): {field}: {first['msg']} "
-        f"(found {str(first['input'])[:200]!r}); correct it with: kubectl edit {resource.full_name} {meta.get('name')} "
-        f"-n {meta.get('namespace')}"
+def _unreadable(resource: ApiResource, raw: Json, fault: ErrorDetails) -> Unreadable:
+    meta, field = raw["metadata"], _path(fault["loc"])
+    name, namespace = meta.get("name"), meta.get("namespace")
+    return Unreadable(
+        f"{resource.kind.lower()}/{name} (namespace {namespace}) cannot be read: {field}: {fault['msg']} (found "
+        f"{str(fault['input'])[:_SHOWN]!r}); correct it: kubectl edit {resource.full_name} {name} -n {namespace}",
+        field,
     )
+
+
+def _path(parts: Iterable[str | int]) -> str:
+    return ".".join(str(part) for part in parts)

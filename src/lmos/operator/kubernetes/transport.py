@@ -12,11 +12,15 @@ from typing import Protocol
 
 from lmos.operator.base import StoreError
 
-__all__ = ["Answer", "Stream", "Transport", "TransportError", "Unreachable"]
+__all__ = ["Answer", "Stream", "TooSlow", "Transport", "TransportError", "Unreachable"]
 
 
 class TransportError(StoreError):
     """The API server was not reached, or the connection broke: whether the request took effect is not known."""
+
+
+class TooSlow(TransportError):
+    """The answer did not come in time."""
 
 
 class Unreachable(TransportError):
