@@ -145,4 +145,7 @@ def _own_metadata(resource: Resource) -> Json:
 def _dumped(resource: Resource, part: Part) -> Any:
     # Every kind has a spec, and those with a status such; their common base does not know the types.
     value = getattr(resource, part, None)
-    return None if value is None else value.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if value is None:
+        return None
+    # Of a spec, what people wrote: its manager would else own, and `kubectl get` show, defaults that nobody set.
+    return value.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=part == "spec")
