@@ -48,7 +48,9 @@ class Lister:
         if self._streams:
             try:
                 return await self._streamed(resource, path, query)
-            except Invalid:
+            except Invalid as fault:
+                if not any(word in str(fault) for word in _STREAM):
+                    raise
                 self._streams = False  # an older server, or one told not to
             except Forbidden:
                 pass  # of the verb `watch`, which a stream needs; `list` may be allowed

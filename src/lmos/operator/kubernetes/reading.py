@@ -4,6 +4,7 @@
 one object that cannot be read must not hide the others:
 
 - A field that a model does not know is left out, as Kubernetes asks of its clients: the CRD may be newer than we are.
+  Of foreign kinds, models know but a few fields.
 - An object that lacks something, or holds what a model refuses, counts as absent: nothing can be derived from it.
 
 Both are logged once. Manifests, which people write for this version, are read strictly, elsewhere.
@@ -51,7 +52,7 @@ class Reader:
         # A third of an object's size, and nothing that we look at.
         raw["metadata"].pop("managedFields", None)
         try:
-            found = resource.model.model_validate(raw)
+            found = resource.model.model_validate(raw, extra=None if resource.writable else "ignore")
         except ValidationError as error:
             found = self._leniently(resource, raw, error)
         self._pool.compact(found)

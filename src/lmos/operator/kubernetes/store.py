@@ -7,6 +7,7 @@ reads objects by `reading.py` and writes them by `writing.py`, where it says wha
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from random import random
@@ -31,6 +32,9 @@ _WATCH_SECONDS: Final = 300
 """After this, and up to as much again by chance, the server ends a watch: all watches at once would be a storm."""
 _STANDING: Final = 1.0
 """A watch that the server ends sooner is not begun again here, but by whoever watches, in their own time."""
+# Nothing that would be read as another selector.
+_LABEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
+_LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9._-]*")
 _CHANGES: Final[dict[str, Literal["added", "modified", "deleted"]]] = {
     "ADDED": "added",
     "MODIFIED": "modified",
@@ -135,6 +139,9 @@ def _ours(resource: Resource) -> ApiResource:
 
 
 def _selecting(labels: Mapping[str, str]) -> dict[str, str]:
+    for name, value in labels.items():
+        if not (_LABEL.fullmatch(name) and _LABEL_VALUE.fullmatch(value)):
+            raise StoreError(f"{name}={value} cannot be the label of any object; correct the selector")
     return {"labelSelector": ",".join(f"{name}={value}" for name, value in labels.items())} if labels else {}
 
 
