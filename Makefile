@@ -32,7 +32,7 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# A Kubernetes control plane from Go modules, in a cache outside of the project: 15 to 20 minutes, once.
+# A Kubernetes control plane from Go modules, in a cache outside of the project: 10 to 20 minutes, once.
 testcluster: setup
 	$(BIN)/python -m tools.testcluster build
 

@@ -20,10 +20,9 @@ from typing import Any, Final, NoReturn, Protocol
 
 import pytest
 
-from lmos.resources.crds import crds_yaml
-from tools.testcluster import WHOLE, Access, Binaries, Cluster, GivenCluster, NoBinaries
+from tools.testcluster import WHOLE, Access, Binaries, Cluster, GivenCluster, NoBinaries, definitions
 from tools.testcluster.binaries import HOW_TO_GET
-from tools.testcluster.recipe import ROLLOUTS, STAGES, cache_folder
+from tools.testcluster.recipe import ROLLOUTS, STAGES
 
 __all__ = ["Kubectl", "StartCluster", "unavailable"]
 
@@ -81,12 +80,12 @@ def api_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     environment = request.config.stash[_ENVIRONMENT]
     if environment.given:
         given = GivenCluster(Path(environment.kubeconfig), tmp_path_factory.mktemp("cluster"))
-        given.install(_crds(cache_folder()))
+        given.install(definitions())
         yield given
         return
     binaries = _binaries()
     parts = [part for part in WHOLE if not binaries.lacking(_needs(part))]
-    with Cluster(parts=parts, crds=_crds(binaries.data), binaries=binaries) as cluster:
+    with Cluster(parts=parts, crds=definitions(binaries.data), binaries=binaries) as cluster:
         yield cluster
 
 
@@ -157,11 +156,6 @@ def kubectl(api_server: Access, namespace: str) -> Kubectl:
 
 def _needs(part: str) -> list[str]:
     return [part, STAGES] if part == "kwok" else [part]
-
-
-def _crds(data: Path) -> list[str]:
-    foreign = data / ROLLOUTS
-    return [crds_yaml(), *([foreign.read_text()] if foreign.is_file() else [])]
 
 
 def _binaries() -> Binaries:

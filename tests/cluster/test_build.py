@@ -141,7 +141,7 @@ def test_a_module_with_another_checksum_is_refused(go: Go, cache: Path) -> None:
 def test_a_killed_build_leaves_no_cache_and_the_next_one_cleans_up(go: Go, cache: Path, tmp_path: Path) -> None:
     (go.folder / "hang").touch()
     with ChildProcess([sys.executable, "-m", "tools.testcluster", "build"], folder=tmp_path, cwd=ROOT) as first:
-        first.until(lambda: "helm: building" in first.out, "building helm")
+        first.until(lambda: "helm: begun" in first.out, "building helm")
         first.send(signal.SIGKILL)
         first.wait()
     assert not cache.exists()
@@ -159,7 +159,7 @@ def test_a_second_build_waits_for_the_first(go: Go, tmp_path: Path) -> None:
         ChildProcess(command, folder=tmp_path, name="first", cwd=ROOT) as first,
         ChildProcess(command, folder=tmp_path, name="second", cwd=ROOT) as second,
     ):
-        first.until(lambda: "helm: building" in first.out + second.out, "building helm")
+        first.until(lambda: "helm: begun" in first.out + second.out, "building helm")
         both = first, second
         first.until(lambda: any("another build is under way" in one.out for one in both), "the other one waiting")
         calls = go.calls

@@ -14,7 +14,7 @@ import pytest
 
 from lmos.testing.processes import ChildProcess, ProcessFailed, until
 from tests.cluster.plugin import StartCluster
-from tools.testcluster import API, API_SERVER, ETCD, WHOLE, Binaries, Cluster, KubectlFailed, Role
+from tools.testcluster import API, API_SERVER, ETCD, WHOLE, Access, Binaries, Cluster, KubectlFailed, Role
 
 ROOT = Path(__file__).parents[2]
 CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
@@ -162,7 +162,7 @@ def test_a_folder_with_something_in_it_is_refused(new_cluster: StartCluster, tmp
         new_cluster(folder=tmp_path)
 
 
-def test_a_killed_parent_takes_its_cluster_along(programs: Binaries) -> None:
+def test_a_killed_parent_takes_its_cluster_along(cluster: Access, programs: Binaries) -> None:
     code = STARTS_ONE.format(parts=WHOLE)
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -6,6 +6,7 @@ from tools.testcluster.access import Access, KubectlFailed
 from tools.testcluster.binaries import BadAssets, Binaries, NoBinaries
 from tools.testcluster.cluster import Cluster
 from tools.testcluster.credentials import ADMIN, ROLES, Role
+from tools.testcluster.definitions import definitions
 from tools.testcluster.given import GivenCluster
 from tools.testcluster.parts import API, API_SERVER, CONTROLLERS, ETCD, KWOK, SCHEDULER, WHOLE
 from tools.testcluster.process import Part
@@ -29,4 +30,5 @@ __all__ = [
     "NoBinaries",
     "Part",
     "Role",
+    "definitions",
 ]

@@ -11,13 +11,12 @@ from typing import Annotated, NoReturn
 
 from cyclopts import App, Parameter
 
-from lmos.resources.crds import crds_yaml
 from lmos.testing.processes import ProcessFailed
 from tools.testcluster.binaries import BadAssets, Binaries, NoBinaries
 from tools.testcluster.build import BuildFailed, build
 from tools.testcluster.cluster import Cluster
+from tools.testcluster.definitions import definitions
 from tools.testcluster.parts import API, API_SERVER, WHOLE
-from tools.testcluster.recipe import ROLLOUTS
 
 __all__: list[str] = []
 
@@ -26,7 +25,7 @@ app = App(name="python -m tools.testcluster", help="A Kubernetes control plane o
 
 @app.command(name="build")
 def build_command() -> None:
-    """Build everything into the cache, unless it is there. Needs Go; 15 to 20 minutes at first."""
+    """Build everything into the cache, unless it is there. Needs Go; 10 to 20 minutes at first."""
     try:
         print(f"testcluster: ready in {build()}")
     except BuildFailed as error:
@@ -51,7 +50,7 @@ def up(
     whole
         With controllers, scheduler and kwok; `--no-whole` is etcd and the API server alone.
     crds
-        With the CustomResourceDefinitions of LMOS and of Argo Rollouts.
+        With the CustomResourceDefinitions of LMOS, and of Argo Rollouts where they were built.
     nodes
         How many nodes kwok plays.
     api_flag
@@ -61,10 +60,9 @@ def up(
     start = time.monotonic()
     try:
         binaries = Binaries.found()
-        definitions = [crds_yaml(), binaries.file(ROLLOUTS).read_text()] if crds else []
         with Cluster(
             parts=WHOLE if whole else API_SERVER,
-            crds=definitions,
+            crds=definitions(binaries.data) if crds else [],
             nodes=nodes,
             flags={API: api_flag or []},
             folder=directory,

@@ -21,7 +21,7 @@ _ASSETS: Final = "KUBEBUILDER_ASSETS"
 _NEEDED: Final = ("etcd", "kube-apiserver", "kubectl")
 _ANY_VERSION: Final = ("kwok", "helm")
 HOW_TO_GET: Final = (
-    "run `make testcluster` (needs Go; takes 15 to 20 minutes once), or set KUBEBUILDER_ASSETS to a folder with etcd, "
+    "run `make testcluster` (needs Go; takes 10 to 20 minutes, once), or set KUBEBUILDER_ASSETS to a folder with etcd, "
     "kube-apiserver and kubectl, or KUBECONFIG and LMOS_TEST_CLUSTER=1 for a cluster that is there to be tested on"
 )
 

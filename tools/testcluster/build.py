@@ -74,10 +74,11 @@ def _fill(go: str, folder: Path) -> None:
 def _data(go: str, module: Module) -> str:
     """The documents of `module.data`, as one YAML stream."""
     at = f"{module.path}@{module.version}"
-    _say(f"{at}: downloading")
-    answer = subprocess.run(  # noqa: S603 - the go command
-        [go, "mod", "download", "-json", at], cwd=tempfile.gettempdir(), capture_output=True, check=False, text=True
-    )
+    download = [go, "mod", "download", "-json", at]
+    with _progress(at, []):
+        answer = subprocess.run(  # noqa: S603 - the go command
+            download, cwd=tempfile.gettempdir(), stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True
+        )
     found = json.loads(answer.stdout or "{}")
     if answer.returncode != 0:
         raise BuildFailed(f"{at}: {found.get('Error') or answer.stderr.strip()}")
@@ -115,11 +116,11 @@ def _progress(what: str, lines: list[str]) -> Generator[None]:
     def tell() -> None:
         while not done.wait(_PROGRESS_SECONDS):
             downloads = sum(line.startswith("go: ") for line in lines)
-            last = f", at {lines[-1].split()[-2 if downloads == len(lines) else -1]}" if lines else ""
+            last = f", last {lines[-1].removeprefix('go: ').strip()}" if lines else ""
             counts = f"{downloads} modules downloaded, {len(lines) - downloads} packages compiled"
             _say(f"{what}: {time.monotonic() - start:.0f} s, {counts}{last}")
 
-    _say(f"{what}: building")
+    _say(f"{what}: begun")
     teller = threading.Thread(target=tell)
     teller.start()
     try:

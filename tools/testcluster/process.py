@@ -52,7 +52,7 @@ class Janitor:
 
     def __init__(self, folder: Path, *, keep: bool) -> None:
         command = [*_PYTHON, str(_HERE / "janitor.py"), str(folder), *(["--keep"] if keep else [])]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - our own file
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)  # noqa: S603 - our own file
 
     def dismiss(self) -> None:
         """Let it do its work now, and wait for it."""
