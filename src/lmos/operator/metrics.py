@@ -50,6 +50,7 @@ __all__ = [
     "WATCH_EXPIRED",
     "WATCH_FAULT",
     "WATCH_RESTARTS",
+    "WATCH_SILENT",
 ]
 
 RESULT_SUCCESS: Final = "success"
@@ -65,6 +66,7 @@ RESULT_FAILED: Final = "failed"
 WATCH_EXPIRED: Final = "expired"
 WATCH_FAULT: Final = "fault"
 WATCH_ENDED: Final = "ended"
+WATCH_SILENT: Final = "silent"
 
 # controller-runtime's buckets without those beyond a minute: a reconcile here is one read of a cache and two writes.
 _RECONCILE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)

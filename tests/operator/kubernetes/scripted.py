@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -55,7 +56,7 @@ class Script:
     def pauses(self) -> list[float]:
         """Seconds between the requests."""
         times = [asked.time for asked in self.asked]
-        return [round(after - before, 3) for before, after in zip(times, times[1:], strict=False)]
+        return [round(after - before, 3) for before, after in pairwise(times)]
 
     async def request(
         self,

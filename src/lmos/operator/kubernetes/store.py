@@ -19,14 +19,17 @@ from lmos.operator.kubernetes.client import Client, Json
 from lmos.operator.kubernetes.kinds import ApiResource, api_resource
 from lmos.operator.kubernetes.listing import Lister
 from lmos.operator.kubernetes.reading import Reader, remains_of
-from lmos.operator.kubernetes.watching import read_events
+from lmos.operator.kubernetes.watching import Silent, read_events
 from lmos.operator.kubernetes.writing import Writer
 from lmos.resources.base import Resource
 
 __all__ = ["STALL_SECONDS", "KubernetesStore"]
 
 STALL_SECONDS: Final = 75.0
-"""A watch that says nothing for so long is dead: servers send a bookmark each minute."""
+"""A watch that says nothing for so long may be dead, for servers send bookmarks each minute: it is begun again.
+
+They send none of a kind that nobody has written since they started, so that this is no fault.
+"""
 
 _WATCH_SECONDS: Final = 300
 """After this, and up to as much again by chance, the server ends a watch: all watches at once would be a storm."""
@@ -73,7 +76,7 @@ class KubernetesStore:
     async def watch(self, kind: str, namespace: str, since: str) -> AsyncGenerator[WatchEvent, None]:
         """Changes after `since`. An object that can no longer be read is told as deleted, with its name alone.
 
-        Goes on when the server ends the watch in an orderly way; ends only when it does so at once.
+        Goes on when the server ends the watch in an orderly way or falls silent; ends only when it ends it at once.
         """
         resource, position = api_resource(kind), _version(since)
         path, loop = resource.path(namespace), asyncio.get_running_loop()
@@ -86,14 +89,18 @@ class KubernetesStore:
                 "resourceVersion": position,
                 "timeoutSeconds": str(int(_WATCH_SECONDS * (1 + self._jitter()))),
             }
-            async with aclosing(read_events(self._client, path, query, stall=self._stall)) as events:
-                async for change, raw in events:
-                    event = self._event(resource, change, raw)
-                    position = event.resource_version
-                    yield event
+            reason = metrics.WATCH_ENDED
+            try:
+                async with aclosing(read_events(self._client, path, query, stall=self._stall)) as events:
+                    async for change, raw in events:
+                        event = self._event(resource, change, raw)
+                        position = event.resource_version
+                        yield event
+            except Silent:
+                reason = metrics.WATCH_SILENT
             if loop.time() - began < _STANDING:
                 return
-            metrics.WATCH_RESTARTS.labels(resource.kind, metrics.WATCH_ENDED).inc()
+            metrics.WATCH_RESTARTS.labels(resource.kind, reason).inc()
 
     async def apply(self, resource: Resource, *, field_manager: str, force: bool = True) -> Resource:
         """Create or replace by server-side apply; `metadata.uid` makes the call conditional, too.

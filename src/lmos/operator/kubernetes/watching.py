@@ -16,10 +16,14 @@ from lmos.operator.kubernetes.client import Client, Json
 from lmos.operator.kubernetes.errors import Refusal, error_of
 from lmos.operator.kubernetes.transport import TransportError
 
-__all__ = ["read_events"]
+__all__ = ["Silent", "read_events"]
 
 _ERROR: Final = "ERROR"
 _TYPES: Final = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK", _ERROR})
+
+
+class Silent(TransportError):
+    """Nothing came for too long: there is nothing to tell, or the connection is dead. Only another request shows."""
 
 
 async def read_events(
@@ -27,8 +31,7 @@ async def read_events(
 ) -> AsyncGenerator[tuple[str, Json], None]:
     """Type (ADDED, MODIFIED, DELETED, BOOKMARK) and object of each event.
 
-    Raises `ResourceExpired` for a version that is too old, and `TransportError` after `stall` seconds of silence: a
-    server sends bookmarks each minute.
+    Raises `ResourceExpired` for a version that is too old, and `Silent` after `stall` seconds without an event.
     """
     async with client.stream(path, query=query) as lines:
         while True:
@@ -36,10 +39,7 @@ async def read_events(
                 async with asyncio.timeout(stall):
                     line = await anext(lines, None)
             except TimeoutError as error:
-                raise TransportError(
-                    f"the watch on {path} has been silent for {stall:g} s, though bookmarks are due each minute; it is "
-                    "begun again"
-                ) from error
+                raise Silent(f"the watch on {path} has been silent for {stall:g} s; begin it again") from error
             if line is None:
                 return
             yield _decoded(line, path)
