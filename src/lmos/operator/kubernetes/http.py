@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BytesIO
 from typing import Final
 from urllib.parse import urlencode
 
@@ -28,6 +29,8 @@ _KEEP_SECONDS: Final = 60.0
 """Idle connections: a lull between reconciles must not cost a handshake; API servers wait for some minutes."""
 _REQUESTS: Final = 32
 """At once: 16 workers, and room for leases, events and lists. Streams do not count, or many watches would block all."""
+_LARGE: Final = 2**20
+"""Bodies of more bytes go out in pieces, with room for others in between: aiohttp warns of larger ones."""
 _UNAUTHORIZED: Final = 401
 
 
@@ -122,7 +125,7 @@ class HttpTransport:
             return await self._session.request(
                 method,
                 url,
-                data=body,
+                data=BytesIO(body) if body is not None and len(body) > _LARGE else body,
                 headers=headers,
                 proxy=endpoint.proxy,
                 server_hostname=endpoint.tls_name,
