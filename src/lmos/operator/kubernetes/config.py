@@ -169,11 +169,18 @@ def _exec(user: _Entry) -> ExecSpec | None:
         api_version=version,
         # A name is looked up in PATH; a path is relative to its file, as for kubectl.
         command=str(entry.path(command)) if os.sep in command else command,
-        args=tuple(str(arg) for arg in entry.data.get("args") or ()),
-        env={str(pair["name"]): str(pair["value"]) for pair in entry.data.get("env") or ()},
+        args=tuple(str(arg) for arg in entry.items("args")),
+        env=_variables(entry),
         install_hint=entry.text("installHint"),
         provide_cluster_info=entry.flag("provideClusterInfo"),
     )
+
+
+def _variables(entry: _Entry) -> dict[str, str]:
+    try:
+        return {str(pair["name"]): str(pair["value"]) for pair in entry.items("env")}
+    except (KeyError, TypeError) as error:
+        raise entry.bad("env", entry.data["env"], "write a list of mappings with 'name' and 'value'") from error
 
 
 def _read(path: Path, source: str) -> bytes:
@@ -208,6 +215,12 @@ class _Entry:
         if not isinstance(value, bool):
             raise self.bad(key, value, "write true or false")
         return value
+
+    def items(self, key: str) -> list[Any]:
+        value: Any = self.data.get(key) or []
+        if not isinstance(value, list):
+            raise self.bad(key, value, "write a list")
+        return cast("list[Any]", value)
 
     def pem(self, key: str) -> bytes | None:
         """What `key`-data holds in base64, else the file that `key` names, as kubectl prefers it."""

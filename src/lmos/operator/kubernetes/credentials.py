@@ -42,7 +42,7 @@ class Credentials(Protocol):
         ...
 
     async def renew(self, refused: Mapping[str, str]) -> bool:
-        """The server answered 401 to the headers `refused`: whether `headers` now gives others."""
+        """The server answered 401 to the headers `refused`, as `headers` gave them: whether there are others now."""
         ...
 
 
@@ -112,6 +112,7 @@ class ExecPlugin:
         self._tls = tls
         self._cluster = cluster
         self._headers: dict[str, str] | None = None
+        self._given: tuple[str | None, str | None] = (None, None)
         self._expires: datetime | None = None
         self._running = asyncio.Lock()
 
@@ -123,11 +124,13 @@ class ExecPlugin:
             return self._headers
 
     async def renew(self, refused: Mapping[str, str]) -> bool:
-        """Whether the plugin has other credentials by now; many requests may ask, one runs it."""
+        """Whether the plugin gives other credentials by now; many requests may ask, one runs it."""
         async with self._running:
-            if self._headers == refused:
-                self._headers = await self._run()
-            return self._headers != refused
+            if self._headers is not refused:
+                return True
+            before = self._given
+            self._headers = await self._run()
+            return self._given != before
 
     async def _run(self) -> dict[str, str]:
         spec, name = self._spec, self._spec.command
@@ -187,6 +190,7 @@ class ExecPlugin:
                 raise CredentialsFault(f"{source} gives a client certificate that is none: {error}") from error
         if not (token or certificate):
             raise CredentialsFault(f"{source} gave neither a token nor a client certificate")
+        self._given = token, certificate
         return _bearer(token) if token else {}
 
 

@@ -111,9 +111,9 @@ class HttpTransport:
             if not await self._credentials.renew(who):
                 return response
         except BaseException:
-            response.release()
+            response.close()
             raise
-        response.release()
+        response.close()  # not kept: the old client certificate belongs to the connection
         return await self._send(method, url, body, content_type, await self._credentials.headers())
 
     async def _send(
