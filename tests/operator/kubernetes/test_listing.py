@@ -145,3 +145,14 @@ async def test_a_selector_that_would_mean_something_else_is_refused(selector: di
 async def test_a_missing_namespace_is_no_missing_object() -> None:
     with pytest.raises(NotFound):
         await store(Script(status(404, 'namespaces "x" not found', "NotFound", kind="namespaces"))).list("Agent", "x")
+
+
+async def test_whoever_wants_to_know_is_told_of_unreadable_objects() -> None:
+    told: list[tuple[str, str, str]] = []
+    lines = Lines([event("ADDED", raw_agent("broken", 8, {"description": 5})), *streamed("a").items])
+    asked = KubernetesStore(
+        Client(Script(lines)),
+        on_unreadable=lambda kind, raw, fault: told.append((kind, raw["metadata"]["name"], fault.field)),
+    )
+    assert names(await asked.list("Agent", "default")) == ["a"]
+    assert told == [("Agent", "broken", "spec.description")]

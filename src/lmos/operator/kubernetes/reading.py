@@ -7,12 +7,12 @@ one object that cannot be read must not hide the others:
   Of foreign kinds, models know but a few fields.
 - An object that lacks something, or holds what a model refuses, counts as absent: nothing can be derived from it.
 
-Both are logged once. Manifests, which people write for this version, are read strictly, elsewhere.
+Both are told, by default in the log, once. Manifests, which people write for this version, are read strictly, elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -26,7 +26,7 @@ from lmos.operator.kubernetes.kinds import ApiResource
 from lmos.resources.base import ObjectMeta, Resource
 from lmos.telemetry.logs import logger
 
-__all__ = ["Reader", "Unreadable", "remains_of"]
+__all__ = ["OnUnreadable", "Reader", "Unreadable", "remains_of"]
 
 _UNKNOWN: Final = "extra_forbidden"
 _SHOWN: Final = 200
@@ -40,10 +40,18 @@ class Unreadable(StoreError):
         self.field = field
 
 
-class Reader:
-    """Reads objects of any kind. It takes apart what it is given: give it data that nobody else uses."""
+OnUnreadable = Callable[[str, Json, Unreadable], None]
+"""Gets the kind, the object without `managedFields`, and what is wrong with it."""
 
-    def __init__(self) -> None:
+
+class Reader:
+    """Reads objects of any kind. It takes apart what it is given: give it data that nobody else uses.
+
+    `on_unreadable` gets each object that counts as absent, each time; without, it is logged once.
+    """
+
+    def __init__(self, on_unreadable: OnUnreadable | None = None) -> None:
+        self._on_unreadable = on_unreadable or self._log_unreadable
         self._pool = Pool()
         self._logged: set[tuple[str, ...]] = set()
 
@@ -59,15 +67,12 @@ class Reader:
         return found
 
     def read_if_possible(self, resource: ApiResource, raw: Json) -> Resource | None:
-        """The object; `None`, and a line in the log, for one that is unreadable."""
+        """The object; `None` for one that is unreadable, which is told."""
         try:
             return self.read(resource, raw)
         except Unreadable as fault:
-            meta = raw["metadata"]
             metrics.UNREADABLE.labels(resource.kind).inc()
-            told = {"kind": resource.kind, "namespace": meta.get("namespace"), "object": meta.get("name")}
-            key = (resource.kind, str(meta.get("uid")), fault.field)
-            self._log_once(key, reasons.EVENT_UNREADABLE, **told, field=fault.field, error=str(fault))
+            self._on_unreadable(resource.kind, raw, fault)
             return None
 
     def _leniently(self, resource: ApiResource, raw: Json, error: ValidationError) -> Resource:
@@ -81,6 +86,11 @@ class Reader:
             field = _path(part for part in fault["loc"] if not isinstance(part, int))
             self._log_once((resource.kind, field), reasons.EVENT_UNKNOWN_FIELD, kind=resource.kind, field=field)
         return found
+
+    def _log_unreadable(self, kind: str, raw: Json, fault: Unreadable) -> None:
+        meta = raw["metadata"]
+        told = {"kind": kind, "namespace": meta.get("namespace"), "object": meta.get("name"), "field": fault.field}
+        self._log_once((kind, str(meta.get("uid")), fault.field), reasons.EVENT_UNREADABLE, **told, error=str(fault))
 
     def _log_once(self, key: tuple[str, ...], event: str, **values: Any) -> None:
         if key not in self._logged:

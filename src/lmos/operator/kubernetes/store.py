@@ -18,7 +18,7 @@ from lmos.operator.base import Listing, NotFound, StoreError, WatchEvent
 from lmos.operator.kubernetes.client import Client, Json
 from lmos.operator.kubernetes.kinds import ApiResource, api_resource
 from lmos.operator.kubernetes.listing import Lister
-from lmos.operator.kubernetes.reading import Reader, remains_of
+from lmos.operator.kubernetes.reading import OnUnreadable, Reader, remains_of
 from lmos.operator.kubernetes.watching import Silent, read_events
 from lmos.operator.kubernetes.writing import Writer
 from lmos.resources.base import Resource
@@ -48,14 +48,22 @@ _CHANGES: Final[dict[str, Literal["added", "modified", "deleted"]]] = {
 class KubernetesStore:
     """A `Store` over `client`, which the caller closes. Use it from one event loop.
 
-    `stall` is how long a watch may be silent, in seconds; `jitter` gives numbers from 0 to 1.
+    `stall` is how long a watch may be silent, in seconds; `jitter` gives numbers from 0 to 1. Objects that cannot be
+    read count as absent; `on_unreadable` gets them, by default they are logged once.
     """
 
-    def __init__(self, client: Client, *, stall: float = STALL_SECONDS, jitter: Callable[[], float] = random) -> None:
-        self._client = client
+    def __init__(
+        self,
+        client: Client,
+        *,
+        stall: float = STALL_SECONDS,
+        jitter: Callable[[], float] = random,
+        on_unreadable: OnUnreadable | None = None,
+    ) -> None:
+        self.client = client
         self._stall = stall
         self._jitter = jitter
-        self._reader = Reader()
+        self._reader = Reader(on_unreadable)
         self._lister = Lister(client, self._reader, stall=stall)
         self._writer = Writer(client, jitter)
 
@@ -63,13 +71,13 @@ class KubernetesStore:
         """The object, or `None`. Raises `Unreadable`."""
         resource = api_resource(kind)
         try:
-            raw = await self._client.get(resource.path(namespace, name))
+            raw = await self.client.get(resource.path(namespace, name))
         except NotFound:
             return None
         return self._reader.read(resource, raw)
 
     async def list(self, kind: str, namespace: str, selector: Mapping[str, str] | None = None) -> Listing:
-        """Objects by namespace and name; those that cannot be read are logged and left out."""
+        """Objects by namespace and name; those that cannot be read are left out."""
         resource = api_resource(kind)
         return await self._lister.list(resource, namespace, _selecting({**(selector or {}), **resource.selector}))
 
@@ -91,7 +99,7 @@ class KubernetesStore:
             }
             reason = metrics.WATCH_ENDED
             try:
-                async with aclosing(read_events(self._client, path, query, stall=self._stall)) as events:
+                async with aclosing(read_events(self.client, path, query, stall=self._stall)) as events:
                     async for change, raw in events:
                         event = self._event(resource, change, raw)
                         position = event.resource_version
@@ -123,7 +131,7 @@ class KubernetesStore:
     async def delete(self, kind: str, namespace: str, name: str) -> bool:
         """Remove the object; the garbage collector follows with what it owns."""
         try:
-            await self._client.delete(api_resource(kind).path(namespace, name))
+            await self.client.delete(api_resource(kind).path(namespace, name))
         except NotFound:
             return False
         return True
