@@ -162,6 +162,7 @@ def test_a_folder_with_something_in_it_is_refused(new_cluster: StartCluster, tmp
         new_cluster(folder=tmp_path)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 def test_a_killed_parent_takes_its_cluster_along(cluster: Access, programs: Binaries) -> None:
     code = STARTS_ONE.format(parts=WHOLE)
     with subprocess.Popen(

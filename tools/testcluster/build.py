@@ -90,7 +90,7 @@ def _data(go: str, module: Module) -> str:
 
 def _compile(go: str, program: Program, target: Path) -> None:
     flags = ["-s", "-w", *(f"-X {name}={value}" for name, value in program.variables.items())]
-    command = [go, "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", " ".join(flags)]
+    command = [go, "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", " ".join(flags)]
     with subprocess.Popen(  # noqa: S603 - the go command
         [*command, "-o", str(target), program.package],
         cwd=ROOT / program.folder,
