@@ -7,7 +7,7 @@ one object that cannot be read must not hide the others:
   Of foreign kinds, models know but a few fields.
 - An object that lacks something, or holds what a model refuses, counts as absent: nothing can be derived from it.
 
-Both are told, by default in the log, once. Manifests, which people write for this version, are read strictly, elsewhere.
+Both are told, by default in the log, once. Manifests, which people write for this version, are read strictly elsewhere.
 """
 
 from __future__ import annotations
