@@ -25,6 +25,7 @@ import pytest
 import yaml
 
 from lmos.cli.main import main
+from lmos.operator.workloads import Deployment, Rollout, Service
 from lmos.resources.loader import ManifestError, load
 from lmos.testing import LmosProcess
 from tests.docs.pages import ROOT, Fence
@@ -41,6 +42,9 @@ _PYTEST_SECONDS = 60
 _GREETED = re.compile(r"^ +(lmos chat|try)\b|There is no channel", re.MULTILINE)
 _PORTS = {"up": 8080, "agent": 8090}
 _MAKE_TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+_FOREIGN = {model.KIND: model for model in (Deployment, Rollout, Service)}
+"""Kinds of Kubernetes that a page may show; `tests/cluster` applies those of the guides to a cluster."""
 
 _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z?"), "<time>"),
@@ -120,7 +124,7 @@ class Sandbox:
         path = self.folder / title
         assert path.resolve().is_relative_to(self.folder.resolve()), title
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(body)
+        path.write_text(self._with_real_ports(body))
 
     def _python(self, fence: Fence) -> None:
         """A test module is run by the page's own `pytest` command; everything else runs here."""
@@ -133,6 +137,10 @@ class Sandbox:
     def _yaml(self, fence: Fence) -> None:
         documents = [document for document in yaml.safe_load_all(fence.body) if document is not None]
         if not any("apiVersion" in document for document in documents):
+            return
+        if all(document["kind"] in _FOREIGN for document in documents):
+            for document in documents:
+                _FOREIGN[document["kind"]].model_validate(document)
             return
         wrong = fence.title is not None and fence.title.startswith("wrong")
         with pytest.raises(ManifestError) if wrong else contextlib.nullcontext():

@@ -155,7 +155,8 @@ class AgentReconciler:
             if controller_of(agent) is None:
                 await self._check_alive(workload)
             # Conditional: what is overwritten is what was seen.
-            wanted = wanted.with_meta(resource_version=agent.metadata.resource_version)
+            seen = agent.metadata
+            wanted = wanted.with_meta(uid=seen.uid, resource_version=seen.resource_version)
         # By force only what was seen: an Agent that people create at this moment stays theirs.
         stored = await self._store.apply(wanted, field_manager=reasons.FIELD_MANAGER, force=agent is not None)
         self._generations[name] = stored.metadata.generation
