@@ -13,7 +13,7 @@ Both are told, by default in the log, once. Manifests, which people write for th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -84,18 +84,26 @@ class Reader:
         found = resource.model.model_validate(raw, extra="ignore")
         for fault in faults:
             field = _path(part for part in fault["loc"] if not isinstance(part, int))
-            self._log_once((resource.kind, field), reasons.EVENT_UNKNOWN_FIELD, kind=resource.kind, field=field)
+            if self._first((resource.kind, field)):
+                logger("operator").warning(reasons.EVENT_UNKNOWN_FIELD, kind=resource.kind, field=field)
         return found
 
     def _log_unreadable(self, kind: str, raw: Json, fault: Unreadable) -> None:
         meta = raw["metadata"]
-        told = {"kind": kind, "namespace": meta.get("namespace"), "object": meta.get("name"), "field": fault.field}
-        self._log_once((kind, str(meta.get("uid")), fault.field), reasons.EVENT_UNREADABLE, **told, error=str(fault))
+        if self._first((kind, str(meta.get("uid")), fault.field)):
+            logger("operator").warning(
+                reasons.EVENT_UNREADABLE,
+                kind=kind,
+                namespace=meta.get("namespace"),
+                object=meta.get("name"),
+                field=fault.field,
+                error=str(fault),
+            )
 
-    def _log_once(self, key: tuple[str, ...], event: str, **values: Any) -> None:
-        if key not in self._logged:
-            self._logged.add(key)
-            logger("operator").warning(event, **values)
+    def _first(self, key: tuple[str, ...]) -> bool:
+        new = key not in self._logged
+        self._logged.add(key)
+        return new
 
 
 def remains_of(resource: ApiResource, raw: Json) -> Resource:
