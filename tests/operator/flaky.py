@@ -51,6 +51,8 @@ class FlakyStore:
         self._connected.set()
 
     async def get(self, kind: str, namespace: str, name: str) -> Resource | None:
+        if (interlude := self._interludes.pop(("get", kind), None)) is not None:
+            await interlude()
         return await self._inner.get(kind, namespace, name)
 
     async def list(self, kind: str, namespace: str, selector: Mapping[str, str] | None = None) -> Listing:

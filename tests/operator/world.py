@@ -10,6 +10,7 @@ from typing import Any
 
 from lmos.clock import SystemClock
 from lmos.database.engine import Database
+from lmos.operator.base import Store
 from lmos.operator.manager import Manager
 from lmos.operator.sqlite import SqliteStore
 from lmos.resources.base import Resource
@@ -24,7 +25,7 @@ __all__ = ["World", "open_world"]
 class World:
     """A store that people write to, and the same store as the operator sees it."""
 
-    store: SqliteStore
+    store: Store
     seen: FlakyStore
 
     def manager(self, **options: Any) -> Manager:

@@ -70,6 +70,13 @@ async def test_another_target_begins_anew() -> None:
     assert table.wait(NAME, TWO) == 1
 
 
+async def test_an_alarm_that_rings_a_little_early_is_in_time() -> None:
+    table = Timetable()
+    table.failed(NAME, ONE, FAULT)
+    await asyncio.sleep(table.wait(NAME, ONE) - 0.001)
+    assert table.wait(NAME, ONE) == 0
+
+
 async def test_an_answer_ends_the_failures() -> None:
     table = Timetable()
     table.failed(NAME, ONE, FAULT)

@@ -48,15 +48,16 @@ class Inquirer:
             self._timetable.known(name, target)
             if unready is not None or self._timetable.holds(name, target):
                 return None
-        if (fault := self._timetable.fault(name, target)) is not None and self.pause(name, target) > 0:
+        fault = self._timetable.fault(name, target)
+        if fault is not None and (unready is not None or self.pause(name, target) > 0):
             raise Undiscovered(fault.reason, fault.message)
         if unready is not None:
             raise Undiscovered(unready.reason, unready.message)
         try:
             document = await self._documents.fetch(target.places)
             offer = offer_of(document, told)
-        except Undiscovered as fault:
-            self._timetable.failed(name, target, fault.finding)
+        except Undiscovered as error:
+            self._timetable.failed(name, target, error.finding)
             raise
         self._timetable.answered(name, target)
         return Answer(document.place, offer)

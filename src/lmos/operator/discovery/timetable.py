@@ -24,6 +24,8 @@ agents are not asked at once."""
 REPAIR_DELAY: Final = 10.0
 """Seconds between two questions whose answer only puts right what somebody else has written over it."""
 
+_RESOLUTION: Final = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -46,7 +48,7 @@ class Timetable:
     def wait(self, name: Name, target: Target) -> float:
         """Seconds until the agent is to be asked; 0 for now, as for a target that is new."""
         entry = self._of(name, target)
-        return max(0.0, entry.due - _now()) if entry is not None else 0.0
+        return _until(entry.due) if entry is not None else 0.0
 
     def fault(self, name: Name, target: Target) -> Finding | None:
         """Why the last question to this target was in vain; `None` when it was not, or when there was none."""
@@ -77,7 +79,7 @@ class Timetable:
     def repair(self, name: Name) -> float:
         """Seconds until the agent may be asked again because its answer was written over."""
         entry = self._entries.get(name)
-        return max(0.0, entry.asked + REPAIR_DELAY - _now()) if entry is not None else 0.0
+        return _until(entry.asked + REPAIR_DELAY) if entry is not None else 0.0
 
     def forget(self, name: Name) -> None:
         """Nobody wants to know any more what the agent can do."""
@@ -86,6 +88,12 @@ class Timetable:
     def _of(self, name: Name, target: Target) -> _Entry | None:
         entry = self._entries.get(name)
         return entry if entry is not None and entry.target == target else None
+
+
+def _until(moment: float) -> float:
+    """Seconds from now; 0 also for a moment that is so near that an alarm for it may ring before it."""
+    seconds = moment - _now()
+    return seconds if seconds > _RESOLUTION else 0.0
 
 
 def _now() -> float:
