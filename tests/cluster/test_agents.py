@@ -26,6 +26,7 @@ from lmos.operator.manager import Manager
 from lmos.resources.crds import crds_yaml
 from lmos.testing.loopback import serving
 from tests.cluster.plugin import Kubectl
+from tests.docs.pages import PAGES, fences
 from tests.operator.discovery.scripted import capabilities, card
 from tools.testcluster import API_SERVER, Access, Cluster, definitions
 
@@ -73,10 +74,13 @@ class Documents:
 
     def __init__(self) -> None:
         self.document: dict[str, Any] | None = capabilities(("bill", "1.0.0"))
-        self.asked = 0
+        self.asked = asyncio.Event()
+        self.open = asyncio.Event()
+        self.open.set()
 
     async def answer(self, request: Request) -> Response:
-        self.asked += 1
+        self.asked.set()
+        await self.open.wait()
         if self.document is None:
             return Response(status_code=503)
         right = "agent-card.json" if "skills" in self.document else "capabilities.json"
@@ -264,7 +268,30 @@ async def test_an_agent_that_people_wrote_stays_theirs_and_the_deployment_says_s
     assert "ownerReferences" not in agent["metadata"]
     taken = {c["type"]: (c["status"], c["reason"]) for c in agent["status"]["conditions"]}
     assert taken == {"Ready": ("True", reasons.DECLARED), "Discovered": ("False", reasons.NAME_TAKEN)}
-    assert room.agent.asked == 0
+    assert not room.agent.asked.is_set()
+
+
+async def test_an_agent_that_people_write_while_the_deployment_is_asked_stays_theirs(room: Room) -> None:
+    room.agent.open.clear()
+    await room.apply(SERVICE, workload())
+    with anyio.fail_after(_PATIENCE):
+        await room.agent.asked.wait()
+    await room.kubectl("delete", "agent", "billing", "--ignore-not-found")
+    await room.kubectl("create", "-f", "-", stdin=_WRITTEN.replace("LABELS", ""))
+    room.agent.open.set()
+    assert reasons.NAME_TAKEN in await room.reasons_of("Deployment")
+    agent = await room.get("agent", "billing")
+    assert agent["spec"]["supportedChannels"] == ["old"]
+    assert "ownerReferences" not in agent["metadata"]
+
+
+async def test_the_guides_deployment_becomes_an_agent(room: Room) -> None:
+    (page,) = (page for page in PAGES if page.name == "discover-agents.md")
+    (manifests,) = (fence.body for fence in fences(page) if fence.title == "billing-deployment.yaml")
+    await room.apply(manifests)
+    await room.until_ready("True", reasons.DISCOVERED)
+    endpoint = (await room.get("agent", "billing"))["spec"]["endpoint"]
+    assert endpoint["url"].endswith(".svc.cluster.local:80")
 
 
 async def test_argos_kind_may_be_installed_later(new_cluster: Callable[..., Cluster]) -> None:
