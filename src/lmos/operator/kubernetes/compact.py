@@ -14,7 +14,7 @@ from lmos.resources.base import ObjectMeta
 
 __all__ = ["Pool"]
 
-_POOLED: Final = 50_000
+_POOLED: Final = 8_000
 """So many texts and tuples are remembered; then it begins anew, at the price of some duplicates."""
 _LONG: Final = 256
 _UNIQUE: Final = frozenset({"name", "uid", "resource_version", "creation_timestamp"})
@@ -37,23 +37,32 @@ class Pool:
         values = vars(model)
         unique = _UNIQUE if isinstance(model, ObjectMeta) else ()
         for name, value in values.items():
-            if name not in unique:
-                values[name] = self._shared(value)
+            kind = cast("type[Any]", type(value))
+            if kind is str:  # not an enum, which equals its text
+                if name not in unique:
+                    values[name] = self._text(value)
+            elif kind is tuple:
+                values[name] = self._items(value)
+            elif kind is dict:
+                values[name] = {self._text(key): self._text(item) for key, item in value.items()}
+            elif isinstance(value, BaseModel):
+                self.compact(value)
+
+    def _text(self, value: Any) -> Any:
+        return self._shared(value) if type(value) is str and len(value) <= _LONG else value
+
+    def _items(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A tuple as models have it: of texts, or of models."""
+        if items and all(type(item) is str for item in items):
+            known = self._values.get(items)
+            return self._shared(tuple([self._text(item) for item in items])) if known is None else known
+        for item in items:
+            if isinstance(item, BaseModel):
+                self.compact(item)
+        return items
 
     def _shared(self, value: Any) -> Any:
-        if type(value) is str:  # not an enum: it equals its text
-            return self._pooled(value) if len(value) <= _LONG else value
-        if isinstance(value, BaseModel):
-            self.compact(value)
-        elif isinstance(value, tuple):
-            items = tuple([self._shared(item) for item in cast("tuple[Any, ...]", value)])
-            return self._pooled(items) if all(type(item) is str for item in items) else items
-        elif isinstance(value, dict):
-            mapping = cast("dict[str, Any]", value)
-            return {self._shared(key): self._shared(item) for key, item in mapping.items()}
-        return value
-
-    def _pooled(self, value: Any) -> Any:
-        if len(self._values) >= _POOLED:
+        found = self._values.setdefault(value, value)
+        if len(self._values) > _POOLED:
             self._values.clear()
-        return self._values.setdefault(value, value)
+        return found

@@ -104,6 +104,8 @@ class Writer:
             check_preconditions(resource, await self._find(known, resource))
         except Conflict as told:
             return told
+        except StoreError:  # the conflict is what the caller has to know
+            return error
         return error
 
     async def _absent(self, known: ApiResource, resource: Resource, part: Part, error: NotFound) -> StoreError:
