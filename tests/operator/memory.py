@@ -69,6 +69,11 @@ class MemoryStore:
 
     # Other people
 
+    @property
+    def objects(self) -> tuple[Resource, ...]:
+        """All that is stored."""
+        return tuple(self._objects.values())
+
     def put(self, resource: Resource) -> Resource:
         """Create or replace. Of workloads and Services all is as given, status and generation included."""
         old, given = self._objects.get(resource.key), resource.metadata
@@ -90,12 +95,12 @@ class MemoryStore:
         old = self._objects[key]
         return self._store(old, old.model_copy(update={"status": status}))
 
-    def remove(self, resource: Resource) -> None:
-        """Delete, with what it owns."""
+    def remove(self, resource: Resource, *, alone: bool = False) -> None:
+        """Delete, with what it owns; `alone`: it is only out of sight, as a workload is without its label."""
         gone = self._objects.pop(resource.key)
         version = str(next(self._versions))
         self._tell(WatchEvent("deleted", version, gone.with_meta(resource_version=version)))
-        for other in list(self._objects.values()):
+        for other in () if alone else list(self._objects.values()):
             if any(owner.uid == gone.metadata.uid for owner in other.metadata.owner_references):
                 self.remove(other)
 

@@ -298,10 +298,7 @@ async def test_an_agent_whose_deployment_is_none_any_more_is_removed(cluster: Cl
     cluster.declare(deployment(), service())
     async with cluster.operated():
         pass
-    left = await cluster.agent()
-    # The server selects by label: to the operator the Deployment is gone, and the garbage collector does nothing.
-    cluster.memory.remove(deployment())
-    cluster.memory.put(left.with_meta(uid=None))
+    cluster.memory.remove(deployment(), alone=True)
     async with cluster.operated(workloads=False, argo_rollouts=True):
         assert not await cluster.is_gone()
     async with cluster.operated():
