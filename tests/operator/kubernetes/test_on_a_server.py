@@ -11,7 +11,15 @@ import pytest
 from lmos.operator.base import ALL_NAMESPACES, Conflict, NotFound, StoreError
 from lmos.operator.kubernetes.client import Client, Json
 from lmos.operator.kubernetes.connect import connect
-from lmos.operator.kubernetes.errors import FieldConflict, Forbidden, Invalid, NotServed, Stale, Unauthorized
+from lmos.operator.kubernetes.errors import (
+    FieldConflict,
+    Forbidden,
+    Invalid,
+    NotServed,
+    Stale,
+    Terminating,
+    Unauthorized,
+)
 from lmos.operator.kubernetes.kinds import api_resource
 from lmos.operator.kubernetes.store import KubernetesStore
 from lmos.resources.agent import Agent, AgentSpec, AgentStatus, Endpoint, ProvidedCapability
@@ -199,6 +207,20 @@ async def test_what_may_not_be_done_is_named_with_the_verb_to_grant(api_server: 
 async def test_a_namespace_that_is_missing_is_named(store: KubernetesStore) -> None:
     with pytest.raises(NotFound, match="kubectl create namespace nowhere"):
         await store.apply(agent("nowhere"), field_manager="lmos")
+
+
+async def test_a_namespace_that_is_being_deleted_takes_nothing_new(
+    client: Client, store: KubernetesStore, namespace: str
+) -> None:
+    held = {"metadata": {"name": "held", "finalizers": ["lmos.test/hold"]}}
+    maps = f"/api/v1/namespaces/{namespace}/configmaps"
+    await client.create(maps, held)
+    await client.delete(f"/api/v1/namespaces/{namespace}")
+    try:
+        with pytest.raises(Terminating, match="is being terminated; wait until it is gone"):
+            await store.apply(agent(namespace), field_manager="lmos")
+    finally:
+        await client.merge(f"{maps}/held", {"metadata": {"finalizers": None}}, field_manager="test")
 
 
 async def test_a_resource_without_a_crd_is_no_missing_object(client: Client) -> None:

@@ -1,7 +1,7 @@
 """Makes ten thousand objects fit: equal strings, tuples and field sets in them become one. For fresh models only.
 
 `Reader` does it to each object it has read. An Agent of 1 KB takes 9 KB as pydantic leaves it, of which 4 are sets of
-field names, and 3 after this; it costs a seventh of the reading.
+field names, and 3 after this. Reading many becomes faster by it, for there is less to collect garbage in.
 """
 
 from __future__ import annotations
