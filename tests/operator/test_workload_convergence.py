@@ -1,4 +1,4 @@
-"""Whatever happens to a workload, its Service, its agent, the store or the operator: it ends well, without vain work."""
+"""Whatever happens to a workload, its Service, its agent, the store or the operator: all is well in the end."""
 
 from __future__ import annotations
 
