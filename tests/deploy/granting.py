@@ -58,6 +58,10 @@ class Account:
             for resource in rule["resources"]
         }
 
+    def beside(self, name: str) -> Account:
+        """Another ServiceAccount of its namespace, which is made."""
+        return Account(self.cluster, self.namespace, self.cluster.service_account(self.namespace, name))
+
     def kubectl(self, *words: str, stdin: str | None = None) -> str:
         """kubectl as this account."""
         return self.cluster.kubectl("--kubeconfig", str(self.kubeconfig), *words, stdin=stdin)

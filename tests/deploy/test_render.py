@@ -78,6 +78,12 @@ def test_names_of_eclipse_lmos_mean_the_same(helm: Helm) -> None:
     }
 
 
+def test_a_variable_that_is_given_takes_the_place_of_the_charts_own(helm: Helm) -> None:
+    manifests = helm.render({"operator": {"env": [{"name": "LMOS_LOG_LEVEL", "value": "debug"}]}})
+    (container,) = manifests.one("Deployment", "lmos-operator")["spec"]["template"]["spec"]["containers"]
+    assert [entry["value"] for entry in container["env"] if entry["name"] == "LMOS_LOG_LEVEL"] == ["debug"]
+
+
 _REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown name": ({"operator": {"replicas": 2}}, "additional properties 'replicas' not allowed"),
     "a name of an unknown part": ({"console": {}}, "additional properties 'console' not allowed"),

@@ -129,5 +129,5 @@ def _rights(case: str, role: str) -> set[tuple[str, str]]:
 
 
 def _own_rights(account: Account, namespace: str) -> set[tuple[str, str]]:
-    """Its rights there without those that everybody has: to ask who one is and what one may do."""
-    return {(verb, about) for verb, about in account.rights(namespace) if "selfsubject" not in about}
+    """Its rights there, without those that every ServiceAccount has."""
+    return account.rights(namespace) - account.beside("nobody").rights(namespace)

@@ -89,7 +89,7 @@ httpGet:
 {{ toYaml .probe }}
 {{- end }}
 
-{{/* Environment of both parts. */}}
+{{/* Environment that both parts have. */}}
 {{- define "lmos.part.env" -}}
 {{- $logging := mergeOverwrite (deepCopy .root.Values.logging) (index .root.Values .part).logging -}}
 - name: LMOS_HOST
@@ -100,6 +100,17 @@ httpGet:
   value: {{ $logging.format }}
 - name: LMOS_LOG_LEVEL
   value: {{ $logging.level }}
+{{- end }}
+
+{{/* The chart's variables (`ours`, YAML), then the user's (`theirs`), which win: a name may be in the list only once. */}}
+{{- define "lmos.env" -}}
+{{- $names := list }}
+{{- range .theirs }}{{ $names = append $names .name }}{{ end }}
+{{- $env := list }}
+{{- range .ours | fromYamlArray }}
+{{- if not (has .name $names) }}{{ $env = append $env . }}{{ end }}
+{{- end }}
+{{- concat $env .theirs | toYaml }}
 {{- end }}
 
 {{/* The root filesystem is read-only, and some libraries want a place for scratch files. */}}
