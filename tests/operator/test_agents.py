@@ -256,7 +256,7 @@ async def test_a_document_is_read_again_now_and_then_and_nothing_is_written_whil
         await manager.settled()
         written = world.seen.writes.total()
         await asyncio.sleep(1300)
-        assert len(agents.asked) == 2
+        assert len(agents.asked) in (2, 3)
         assert world.seen.writes.total() == written
         agents.serve(URL, capabilities(("bill", "2.0.0")))
         await asyncio.sleep(1300)

@@ -116,7 +116,8 @@ async def test_nothing_is_written_and_nobody_asked_while_nothing_changes(cluster
         await asyncio.sleep(50)
         assert (cluster.asked, cluster.seen.writes) == (1, written)
         await asyncio.sleep(1200)
-        assert (cluster.asked, cluster.seen.writes) == (2, written)
+        assert cluster.asked in (2, 3)
+        assert cluster.seen.writes == written
     assert cluster.seen.needless == 0
 
 
