@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 READY := .venv/.ready
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
-.PHONY: setup demo check format testcluster test bench docs lock clean
+.PHONY: setup demo check format testcluster test bench docs image lock clean
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
@@ -45,9 +46,16 @@ bench: setup
 docs: setup
 	$(BIN)/zensical build --clean --strict
 
+# Needs an engine, docker or one that is called so.
+image:
+	docker build --file deploy/docker/Dockerfile --tag lmos:$(VERSION) .
+	docker run --rm --read-only --network none lmos:$(VERSION) --version
+
 lock: setup
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --all-extras \
 		--group dev --group docs --group bench --output-file requirements.lock pyproject.toml
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--output-file deploy/docker/build.lock deploy/docker/build.in
 
 clean:
 	rm -rf .venv site dist build .lmos
