@@ -44,3 +44,17 @@ def test_what_is_given_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("LMOS_PORT", "9000")
 
     assert Settings.load(port=9001).port == 9001
+
+
+def test_namespaces_are_a_list_in_which_each_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LMOS_NAMESPACES", "team-a, team-b,team-a,")
+
+    assert Settings.load().namespaces == ("team-a", "team-b")
+
+
+@pytest.mark.parametrize("name", ["*", "Team", "a_b", "-a", "a" * 64])
+def test_what_is_no_namespace_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("LMOS_NAMESPACES", f"team-a,{name}")
+
+    with pytest.raises(ValidationError, match="is no namespace"):
+        Settings.load()

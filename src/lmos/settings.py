@@ -17,12 +17,24 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 __all__ = ["Settings", "UnknownSetting"]
 
 _PREFIX: Final = "LMOS_"
+_DNS_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # Kubernetes puts these into every container for each Service whose name begins with "lmos".
 _OF_KUBERNETES: Final = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
 
 
 class UnknownSetting(ValueError):
     """An `LMOS_*` variable that no setting reads: a slip that would otherwise go unnoticed."""
+
+
+def _namespaces(value: Any) -> Any:
+    """`a,b` as a tuple, each once; empty means all."""
+    if not isinstance(value, str):
+        return value
+    names = tuple(dict.fromkeys(filter(None, (part.strip() for part in value.split(",")))))
+    for name in names:
+        if not _DNS_LABEL.fullmatch(name):
+            raise ValueError(f"{name!r} is no namespace; leave the list empty to watch all of them")
+    return names
 
 
 def _service_hosts(value: Any) -> Any:
@@ -45,7 +57,18 @@ class Settings(BaseSettings):
 
     data: Path = Field(default=Path(".lmos"), description="Folder of the embedded store and turn log.")
     host: str = Field(default="127.0.0.1", description="Address that servers listen on.")
-    port: int = Field(default=8080, ge=0, le=65535, description="Port of `lmos up`; 0 takes a free one.")
+    port: int = Field(
+        default=8080,
+        ge=0,
+        le=65535,
+        description="Port of `lmos up`, `lmos operator` and (8081 if not set) `lmos runtime`; 0 takes a free one.",
+    )
+    metrics_port: int = Field(
+        default=9090,
+        ge=0,
+        le=65535,
+        description="Port of probes and metrics of `lmos operator` and `lmos runtime`; 0 takes a free one.",
+    )
     namespace: str = Field(default="default", description="Namespace of resources that name none.")
     model: str = Field(
         default="offline",
@@ -98,6 +121,33 @@ class Settings(BaseSettings):
         default_factory=dict[str, str],
         description="`host=address:port` pairs, comma-separated: where service names answer.",
     )
+    namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_namespaces)] = Field(
+        default=(), description="Namespaces that the operator watches, comma-separated. Empty: all."
+    )
+    leader_elect: bool = Field(default=True, description="Whether only the operator that holds the Lease reconciles.")
+    lease_name: str = Field(default="lmos-operator", min_length=1, description="Name of the operators' Lease.")
+    lease_namespace: str = Field(
+        default="", description="Namespace of the Lease. Empty: that of the Pod, or of the kubeconfig's context."
+    )
+    discovery: bool = Field(
+        default=True,
+        description="Whether the operator makes Agents of Deployments labelled `lmos-agent=true`, and asks agents what "
+        "they can do.",
+    )
+    argo_rollouts: bool = Field(default=False, description="Whether discovery looks at Argo's Rollouts too.")
+    operator_url: str = Field(
+        default="http://lmos-operator:8080", description="Operator from which `lmos runtime` reads the routings."
+    )
+    kubeconfig: str = Field(
+        default="", description="Kubeconfig file. Empty: that of `KUBECONFIG`, the Pod's own, or `~/.kube/config`."
+    )
+    context: str = Field(default="", description="Context of the kubeconfig. Empty: the current one.")
+    admission: Literal["off", "warn", "deny"] = Field(
+        default="off", description="Whether the operator serves the admission webhook, and whether it may deny."
+    )
+    admission_port: int = Field(default=9443, ge=0, le=65535, description="Port of the admission webhook.")
+    admission_cert: Path | None = Field(default=None, description="Certificate of the webhook, a PEM file.")
+    admission_key: Path | None = Field(default=None, description="Key of the webhook's certificate, a PEM file.")
     log_format: Literal["text", "json"] = Field(default="text", description="Format of log lines.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level logged.")
     debug: bool = Field(default=False, description="Show the traceback of an unexpected error of a command.")

@@ -20,7 +20,7 @@ def _default(field: FieldInfo) -> str:
     match field.get_default(call_default_factory=True, validated_data={}):
         case None:
             return "unset"
-        case "" | {}:
+        case "" | () | {}:
             return "empty"
         case bool() as value:
             return str(value).lower()
