@@ -32,11 +32,14 @@ async def connect(
     """A client, closed at the end; `on_warning` as for `Client`.
 
     The cluster is that of `kubeconfig` (a file, or several as in `KUBECONFIG`), else of `KUBECONFIG`, else that of the
-    Pod we run in, else of `~/.kube/config`. Raises `BadConfiguration`; the server is not contacted.
+    Pod we run in, else of `~/.kube/config`. Raises `BadConfiguration` and `CredentialsFault`; the
+    server is not contacted.
     """
     found = configuration(kubeconfig=kubeconfig, context=context)
-    client = Client(transport_to(found), namespace=found.namespace, on_warning=on_warning)
+    transport = transport_to(found)
+    client = Client(transport, namespace=found.namespace, on_warning=on_warning)
     try:
+        await transport.authenticate()
         yield client
     finally:
         await client.aclose()

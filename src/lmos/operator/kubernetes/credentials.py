@@ -26,7 +26,7 @@ __all__ = ["Credentials", "CredentialsFault", "ExecPlugin", "Fixed", "TokenFile"
 
 _REREAD_SECONDS: Final = 60.0
 """A kubelet writes a new token long before the old one expires."""
-_PLUGIN_SECONDS: Final = 60.0
+_PLUGIN_SECONDS: Final = 120.0
 _SHOWN: Final = 500
 
 

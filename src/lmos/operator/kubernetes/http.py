@@ -64,6 +64,10 @@ class HttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
+    async def authenticate(self) -> None:
+        """Get credentials now: a plugin may have somebody log in, for which no request waits long enough."""
+        await self._credentials.headers()
+
     async def request(
         self,
         method: str,
