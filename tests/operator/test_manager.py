@@ -21,6 +21,7 @@ from lmos.resources.agent import Endpoint
 from lmos.resources.channel import ResolveStatus
 from lmos.resources.routing import ChannelRouting
 from tests.operator.builders import agent, channel
+from tests.operator.recorded import Recorded
 from tests.operator.world import World
 
 pytestmark = pytest.mark.anyio
@@ -333,3 +334,19 @@ async def test_a_stopped_manager_finishes_the_key_that_it_holds(world: World) ->
     async with world.manager():
         await started.wait()
     assert await world.status() is ResolveStatus.RESOLVED
+
+
+async def test_each_turn_of_a_channel_is_an_event_with_its_reason(world: World) -> None:
+    recorded = Recorded()
+    await world.put(WEB)
+    async with world.manager(recorder=recorded) as manager:
+        for change in (world.put(BILLING), world.put(BILLING.with_meta(labels={"team": "a"})), world.remove(BILLING)):
+            await manager.settled()
+            await change
+        await manager.settled()
+    assert recorded.events == [
+        ("Channel/web", "Warning", reasons.NO_AGENT_SERVES_CHANNEL),
+        ("Channel/web", "Normal", reasons.ALL_CAPABILITIES_PROVIDED),
+        ("Channel/web", "Warning", reasons.NO_AGENT_SERVES_CHANNEL),
+    ]
+    assert "no agent provides 'bill'" in recorded.messages[0]
