@@ -15,6 +15,7 @@ from prometheus_client import Gauge
 
 from lmos.operator import metrics, reasons
 from lmos.operator.base import ALL_NAMESPACES, ResourceExpired, Store, StoreError, WatchEvent
+from lmos.operator.feed import Feed
 from lmos.operator.queue import BASE_DELAY
 from lmos.resources.base import Resource
 from lmos.telemetry.logs import logger
@@ -140,29 +141,54 @@ class Cache(Generic[R]):
 class Informer(Generic[R]):
     """Keeps `cache` equal to one namespace (or all) of `store` and calls `on_change(old, new)` for each difference.
 
-    `synced` is set after the first list; `connected` is false from a fault of the store until it answers again.
+    `synced` is set after the first list; `connected` is false from a fault of the store until it answers again, and
+    `fault` is that fault. `feed` is told what the store tells, whoever has known it before.
     """
 
     def __init__(
-        self, store: Store, cache: Cache[R], namespace: str, on_change: Callable[[R | None, R | None], None]
+        self,
+        store: Store,
+        cache: Cache[R],
+        namespace: str,
+        on_change: Callable[[R | None, R | None], None],
+        *,
+        feed: Feed | None = None,
     ) -> None:
         self._store = store
         self._cache = cache
         self._namespace = namespace
         self._on_change = on_change
+        self._feed = feed
         self._since: str | None = None
         self._delay = BASE_DELAY
         self._progress = asyncio.Event()
         self.synced = asyncio.Event()
         self.connected = False
+        self.fault: StoreError | None = None
+        self._told_at = self._tried_at = 0.0
         self._log = logger("operator").bind(kind=cache.kind, namespace=namespace)
 
     @property
     def kind(self) -> str:
         return self._cache.kind
 
+    @property
+    def namespace(self) -> str:
+        return self._namespace
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the store told anything: a list, a change, or that there was none. Of one that runs."""
+        return _now() - self._told_at
+
+    @property
+    def idle(self) -> float:
+        """Seconds since the store told anything, or failed to: when it grows, list and watch hang."""
+        return _now() - max(self._told_at, self._tried_at)
+
     async def run(self) -> None:
         """List, then watch for ever. Faults of the store are logged and retried with growing delays."""
+        self._told_at = self._tried_at = _now()
         while True:
             reason = metrics.WATCH_ENDED
             try:
@@ -173,9 +199,10 @@ class Informer(Generic[R]):
                 reason, self._since = metrics.WATCH_EXPIRED, None
                 self._log.warning(reasons.EVENT_WATCH_EXPIRED, error=str(fault))
             except StoreError as fault:
-                reason, self.connected = metrics.WATCH_FAULT, False
+                reason, self.connected, self.fault = metrics.WATCH_FAULT, False, fault
                 self._log.warning(reasons.EVENT_WATCH_FAILED, error=str(fault), delay=self._delay)
             metrics.WATCH_RESTARTS.labels(self._cache.kind, reason).inc()
+            self._tried_at = _now()
             # Also after an orderly end: a store whose watches end at once must not make us spin.
             await asyncio.sleep(self._delay)
             self._delay = min(2 * self._delay, _MAX_DELAY)
@@ -197,14 +224,16 @@ class Informer(Generic[R]):
 
     async def _list(self) -> str:
         listing = await self._store.list(self._cache.kind, self._namespace)
-        self.connected = True
+        self._answered()
         listed = {_name_of(resource) for resource in listing.items}
         for resource in listing.items:
             self._put(resource)
-        for name in self._cache.names(self._namespace):
-            if name not in listed:
-                self._remove(name, int(listing.resource_version))
+        vanished = [name for name in self._cache.names(self._namespace) if name not in listed]
+        for name in vanished:
+            self._remove(name, int(listing.resource_version))
         self._reach(listing.resource_version)
+        if self._feed is not None:
+            self._feed.listed(listing, vanished=bool(vanished))
         self.synced.set()
         return listing.resource_version
 
@@ -214,33 +243,41 @@ class Informer(Generic[R]):
         try:
             async for event in self._store.watch(self._cache.kind, self._namespace, since):
                 self._works()
-                self._take(event)
+                news = self._take(event)
                 self._since = event.resource_version
                 self._reach(event.resource_version)
+                if self._feed is not None:
+                    self._feed.told(event, news=news)
         finally:
             standing.cancel()
 
     def _works(self) -> None:
-        self.connected = True
+        self._answered()
         self._delay = BASE_DELAY
 
-    def _take(self, event: WatchEvent) -> None:
-        if event.resource is None:
-            return
-        if event.type == "deleted":
-            self._remove(_name_of(event.resource), int(event.resource_version))
-        else:
-            self._put(event.resource)
+    def _answered(self) -> None:
+        self.connected, self.fault = True, None
+        self._told_at = _now()
 
-    def _put(self, resource: Resource) -> None:
+    def _take(self, event: WatchEvent) -> bool:
+        """Whether the event changed what was known."""
+        if event.resource is None:
+            return False
+        if event.type == "deleted":
+            return self._remove(_name_of(event.resource), int(event.resource_version))
+        return self._put(event.resource)
+
+    def _put(self, resource: Resource) -> bool:
         taken = self._cache.put(resource)
         if taken is not None:
             self._on_change(*taken)
+        return taken is not None
 
-    def _remove(self, name: Name, version: int) -> None:
+    def _remove(self, name: Name, version: int) -> bool:
         gone = self._cache.remove(name, version)
         if gone is not None:
             self._on_change(gone, None)
+        return gone is not None
 
     def _reach(self, version: str) -> None:
         self._cache.reach(self._namespace, int(version))
@@ -269,6 +306,10 @@ def _unfile(filed: dict[Hashable, _Names], value: Hashable, name: Name) -> None:
 def version_of(resource: Resource) -> int:
     """The resource version as a number; 0 for an object that no store has written."""
     return int(resource.metadata.resource_version or 0)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _name_of(resource: Resource) -> Name:

@@ -87,13 +87,18 @@ async def test_a_watch_that_the_server_ends_at_once_ends() -> None:
     assert await told(store(script).watch("Agent", "default", "7")) == ([("added", "8")], None)
 
 
-async def test_a_silent_watch_is_begun_again_where_it_was() -> None:
-    script = Script(Lines([added("a", 8), 60.0, bookmark(9), 1000.0]), END)
+async def test_a_silent_watch_is_begun_again_where_it_was_and_says_so() -> None:
+    script = Script(Lines([added("a", 8), 60.0, bookmark(9), 1000.0]), Lines([1000.0]), END)
     found, _ = await told(store(script).watch("Agent", "default", "7"))
-    assert found == [("added", "8"), ("bookmark", "9")]
-    assert script.pauses == [135.0]
+    assert found == [("added", "8"), ("bookmark", "9"), ("bookmark", "9")]
+    assert script.pauses == [135.0, 75.0]
     assert script.asked[1].query["resourceVersion"] == "9"
-    assert script.left == 1
+    assert script.left == 2
+
+
+async def test_a_server_that_does_not_answer_after_a_silence_is_not_said_to_live() -> None:
+    script = Script(Lines([1000.0]), END)
+    assert await told(store(script).watch("Agent", "default", "7")) == ([], END)
 
 
 async def test_how_long_a_watch_may_be_silent_can_be_set() -> None:

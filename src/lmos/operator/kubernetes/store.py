@@ -19,7 +19,7 @@ from lmos.operator.kubernetes.client import Client, Json
 from lmos.operator.kubernetes.kinds import ApiResource, api_resource
 from lmos.operator.kubernetes.listing import Lister
 from lmos.operator.kubernetes.reading import OnUnreadable, Reader, remains_of
-from lmos.operator.kubernetes.watching import Silent, read_events
+from lmos.operator.kubernetes.watching import OPENED, Silent, read_events
 from lmos.operator.kubernetes.writing import Writer
 from lmos.resources.base import Resource
 
@@ -87,7 +87,7 @@ class KubernetesStore:
         Goes on when the server ends the watch in an orderly way or falls silent; ends only when it ends it at once.
         """
         resource, position = api_resource(kind), _version(since)
-        path, loop = resource.path(namespace), asyncio.get_running_loop()
+        path, loop, reason = resource.path(namespace), asyncio.get_running_loop(), ""
         while True:
             began = loop.time()
             query = {
@@ -97,10 +97,14 @@ class KubernetesStore:
                 "resourceVersion": position,
                 "timeoutSeconds": str(int(_WATCH_SECONDS * (1 + self._jitter()))),
             }
-            reason = metrics.WATCH_ENDED
+            was_silent, reason = reason == metrics.WATCH_SILENT, metrics.WATCH_ENDED
             try:
                 async with aclosing(read_events(self.client, path, query, stall=self._stall)) as events:
                     async for change, raw in events:
+                        if change == OPENED:
+                            if was_silent:  # the server lives, and has nothing new
+                                yield WatchEvent("bookmark", position)
+                            continue
                         event = self._event(resource, change, raw)
                         position = event.resource_version
                         yield event
@@ -118,7 +122,7 @@ class KubernetesStore:
         """
         known = _ours(resource)
         raw = await self._writer.write(known, resource, "spec", field_manager=field_manager, force=force)
-        return self._reader.read(known, raw)
+        return self._reader.read_written(known, raw)
 
     async def update_status(self, resource: Resource, *, field_manager: str) -> Resource:
         """Write only `status`; afterwards it is what was written, whoever has written to it before."""
@@ -126,7 +130,7 @@ class KubernetesStore:
         if not known.has_status:
             raise StoreError(f"{resource.key}: {known.kind} has no status; apply it instead")
         raw = await self._writer.write(known, resource, "status", field_manager=field_manager, force=True)
-        return self._reader.read(known, raw)
+        return self._reader.read_written(known, raw)
 
     async def delete(self, kind: str, namespace: str, name: str) -> bool:
         """Remove the object; the garbage collector follows with what it owns."""
