@@ -238,3 +238,9 @@ async def test_bodies_are_sent_as_json() -> None:
     script = Script(OK)
     await client(script).replace(PATH, {"spec": {"name": "Grüße"}})
     assert script.asked[0].body == orjson.loads('{"spec": {"name": "Grüße"}}')
+
+
+@pytest.mark.parametrize("value", ["\ud800", 2**70], ids=["lone surrogate", "too large"])
+async def test_what_json_cannot_say_is_not_sent(value: str | int) -> None:
+    with pytest.raises(StoreError, match=r"things: what is to be written is no JSON: .*; correct it"):
+        await client(Script()).apply(PATH, {"spec": value}, field_manager="m")

@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 import orjson
 
 from lmos.operator import metrics
+from lmos.operator.base import StoreError
 from lmos.operator.kubernetes.errors import Refusal, error_of
 from lmos.operator.kubernetes.transport import Answer, Stream, TooSlow, Transport, TransportError, Unreachable
 from lmos.operator.kubernetes.warnings import OnWarning, log_once, warnings_in
@@ -84,27 +85,27 @@ class Client:
 
     async def create(self, path: str, body: Json) -> Json:
         """POST `body` to the collection `path`. Raises `AlreadyExists`."""
-        return await self._json(_Call("POST", path, body=orjson.dumps(body)))
+        return await self._json(_Call("POST", path, body=_encoded(path, body)))
 
     async def replace(self, path: str, body: Json, *, seconds: float = REQUEST_SECONDS) -> Json:
         """PUT; a `metadata.resourceVersion` in `body` makes it conditional."""
-        return await self._json(_Call("PUT", path, body=orjson.dumps(body), seconds=seconds))
+        return await self._json(_Call("PUT", path, body=_encoded(path, body), seconds=seconds))
 
     async def apply(self, path: str, body: Json, *, field_manager: str, force: bool = True) -> Json:
         """Server-side apply; `force` takes over fields that other managers own, else they are a `Conflict`."""
         query = {"fieldManager": field_manager, "force": "true" if force else "false"}
-        return await self._json(_Call("PATCH", path, query, orjson.dumps(body), _APPLY))
+        return await self._json(_Call("PATCH", path, query, _encoded(path, body), _APPLY))
 
     async def merge(self, path: str, patch: Json, *, field_manager: str) -> Json:
         """JSON merge patch: `null` removes a field, a list replaces the list."""
-        return await self._json(_Call("PATCH", path, {"fieldManager": field_manager}, orjson.dumps(patch), _MERGE))
+        return await self._json(_Call("PATCH", path, {"fieldManager": field_manager}, _encoded(path, patch), _MERGE))
 
     async def delete(self, path: str, *, uid: str | None = None) -> Json:
         """Delete the object, and in the background what it owns. With another `uid` than this it is a `Conflict`."""
         options: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         if uid is not None:
             options["preconditions"] = {"uid": uid}
-        return await self._json(_Call("DELETE", path, body=orjson.dumps(options)))
+        return await self._json(_Call("DELETE", path, body=_encoded(path, options)))
 
     @asynccontextmanager
     async def stream(self, path: str, *, query: Mapping[str, str]) -> AsyncGenerator[AsyncIterator[bytes]]:
@@ -189,6 +190,13 @@ class Client:
     def _observe(self, call: _Call, code: str, began: float) -> None:
         metrics.CLIENT_REQUESTS.labels(code, call.method).inc()
         metrics.CLIENT_SECONDS.labels(call.method).observe(asyncio.get_running_loop().time() - began)
+
+
+def _encoded(path: str, body: Json) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError as error:
+        raise StoreError(f"{path}: what is to be written is no JSON: {error}; correct it") from error
 
 
 def _too_slow(call: _Call) -> TooSlow:

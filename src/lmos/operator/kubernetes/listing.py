@@ -16,7 +16,7 @@ from lmos.operator.kubernetes.errors import Forbidden, Invalid
 from lmos.operator.kubernetes.kinds import ApiResource
 from lmos.operator.kubernetes.reading import Reader
 from lmos.operator.kubernetes.transport import TransportError
-from lmos.operator.kubernetes.watching import read_events
+from lmos.operator.kubernetes.watching import OPENED, read_events
 from lmos.resources.base import Resource
 
 __all__ = ["Lister"]
@@ -65,6 +65,8 @@ class Lister:
         found: list[Resource] = []
         async with aclosing(read_events(self._client, path, {**query, **_STREAM}, stall=self._stall)) as events:
             async for change, raw in events:
+                if change == OPENED:
+                    continue
                 if change != "BOOKMARK":
                     self._take(resource, raw, found)
                 elif _ALL_TOLD in raw["metadata"].get("annotations", ()):

@@ -30,6 +30,8 @@ __all__ = ["OnUnreadable", "Reader", "Unreadable", "remains_of"]
 
 _UNKNOWN: Final = "extra_forbidden"
 _SHOWN: Final = 200
+_AWAITED: Final = 1000
+"""So many answers of writes are kept until the watch tells of them."""
 
 
 class Unreadable(StoreError):
@@ -53,6 +55,7 @@ class Reader:
     def __init__(self, on_unreadable: OnUnreadable | None = None) -> None:
         self._on_unreadable = on_unreadable or self._log_unreadable
         self._pool = Pool()
+        self._written: dict[str, Resource] = {}
         self._logged: set[tuple[str, ...]] = set()
 
     def read(self, resource: ApiResource, raw: Json) -> Resource:
@@ -66,8 +69,20 @@ class Reader:
         self._pool.compact(found)
         return found
 
+    def read_written(self, resource: ApiResource, raw: Json) -> Resource:
+        """The object as a write has left it. Raises `Unreadable`."""
+        found = self.read(resource, raw)
+        if len(self._written) >= _AWAITED:
+            self._written.clear()
+        self._written[raw["metadata"]["uid"]] = found
+        return found
+
     def read_if_possible(self, resource: ApiResource, raw: Json) -> Resource | None:
         """The object; `None` for one that is unreadable, which is told."""
+        # A watch tells of our own writes too: what was read of the answer is the same.
+        known = self._written.pop(raw["metadata"].get("uid", ""), None)
+        if known is not None and known.metadata.resource_version == raw["metadata"]["resourceVersion"]:
+            return known
         try:
             return self.read(resource, raw)
         except Unreadable as fault:

@@ -16,8 +16,9 @@ from lmos.operator.kubernetes.client import Client, Json
 from lmos.operator.kubernetes.errors import Refusal, error_of
 from lmos.operator.kubernetes.transport import TransportError
 
-__all__ = ["Silent", "read_events"]
+__all__ = ["OPENED", "Silent", "read_events"]
 
+OPENED: Final = "OPENED"
 _ERROR: Final = "ERROR"
 _TYPES: Final = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK", _ERROR})
 
@@ -29,11 +30,12 @@ class Silent(TransportError):
 async def read_events(
     client: Client, path: str, query: Mapping[str, str], *, stall: float
 ) -> AsyncGenerator[tuple[str, Json], None]:
-    """Type (ADDED, MODIFIED, DELETED, BOOKMARK) and object of each event.
+    """Type (ADDED, MODIFIED, DELETED, BOOKMARK) and object of each event; before the first, `OPENED`: the server answers.
 
     Raises `ResourceExpired` for a version that is too old, and `Silent` after `stall` seconds without an event.
     """
     async with client.stream(path, query=query) as lines:
+        yield OPENED, {}
         while True:
             try:
                 async with asyncio.timeout(stall):
