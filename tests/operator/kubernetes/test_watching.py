@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 import looptime
+import orjson
 import pytest
 from structlog.testing import capture_logs
 
@@ -16,6 +17,8 @@ from lmos.operator.kubernetes.client import Client
 from lmos.operator.kubernetes.errors import Forbidden
 from lmos.operator.kubernetes.store import KubernetesStore
 from lmos.operator.kubernetes.transport import Answer, TransportError, Unreachable
+from lmos.resources.agent import Agent
+from lmos.resources.base import ObjectMeta
 from tests.operator.kubernetes.scripted import Lines, Script, event, raw_agent, status
 
 pytestmark = pytest.mark.anyio
@@ -231,3 +234,19 @@ async def test_a_watch_that_is_left_drops_its_connection() -> None:
 async def test_a_watch_of_a_kind_that_is_not_installed_says_how_to_install_it() -> None:
     _, error = await told(store(Script(Answer(404, b"404 page not found\n"))).watch("Agent", "default", "7"))
     assert str(error).endswith("lmos crds | kubectl apply --server-side -f -")
+
+
+async def test_what_was_read_of_a_write_is_not_read_again_when_the_watch_tells_of_it() -> None:
+    theirs = raw_agent("a", 9, {"description": "theirs"})
+    script = Script(
+        Answer(200, orjson.dumps(raw_agent("a", 8))),
+        Lines([event("MODIFIED", raw_agent("a", 8)), event("MODIFIED", theirs)]),
+    )
+    used = store(script)
+    written = await used.apply(Agent(metadata=ObjectMeta(name="a")), field_manager="m")
+    events = used.watch("Agent", "default", "7")
+    first, second = await anext(events), await anext(events)
+    await events.aclose()
+    assert first.resource is written
+    assert isinstance(second.resource, Agent)
+    assert second.resource.spec.description == "theirs"

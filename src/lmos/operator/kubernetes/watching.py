@@ -30,7 +30,7 @@ class Silent(TransportError):
 async def read_events(
     client: Client, path: str, query: Mapping[str, str], *, stall: float
 ) -> AsyncGenerator[tuple[str, Json], None]:
-    """Type (ADDED, MODIFIED, DELETED, BOOKMARK) and object of each event; before the first, `OPENED`: the server answers.
+    """Type (ADDED, MODIFIED, DELETED, BOOKMARK) and object of each event; `OPENED` first, when the server has answered.
 
     Raises `ResourceExpired` for a version that is too old, and `Silent` after `stall` seconds without an event.
     """
