@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,9 +18,12 @@ from lmos.database.engine import Database
 from lmos.operator import reasons
 from lmos.operator.api import find_channels, routes
 from lmos.operator.base import Listing, StoreError
+from lmos.operator.cache import Cache, Informer
+from lmos.operator.catalog import Catalog
 from lmos.operator.derive import routing_for, status_for
 from lmos.operator.resolver import resolve
 from lmos.operator.sqlite import SqliteStore
+from lmos.operator.views import Views
 from lmos.resources.channel import Channel
 from lmos.testing.clock import VirtualClock
 from tests.operator.builders import LABELS, agent, channel
@@ -58,14 +62,31 @@ async def _fill(store: SqliteStore) -> None:
     await store.update_status(web.model_copy(update={"status": status}), field_manager="test")
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+async def _copied(store: SqliteStore) -> Catalog:
+    """What an operator that watches two namespaces has in its caches."""
+    views = Views()
+    catalog = Catalog(views.channels, views.routings)
+    caches: tuple[Cache[Any], ...] = views.channels, views.routings
+    for cache in caches:
+        for namespace in ("default", "far"):
+            feed = catalog.feed(cache.kind, namespace)
+            informer = Informer(store, cache, namespace, lambda old, new: None, feed=feed)
+            running = asyncio.create_task(informer.run())
+            await informer.synced.wait()
+            running.cancel()
+            await asyncio.wait((running,))
+    return catalog
+
+
+@pytest.fixture(scope="module", params=["store", "caches"])
+def client(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[TestClient]:
     path = tmp_path_factory.mktemp("api") / "lmos.db"
     with start_blocking_portal() as portal:
         database = Database.open(path, synchronous="normal")
         store = SqliteStore(database, VirtualClock())
         portal.call(_fill, store)
-        with TestClient(Starlette(routes=list(routes(store)))) as client:
+        read = portal.call(_copied, store) if request.param == "caches" else store
+        with TestClient(Starlette(routes=list(routes(read)))) as client:
             yield client
         portal.call(store.aclose)
         portal.call(database.aclose)
@@ -215,3 +236,31 @@ def test_a_fault_of_the_store_is_503_and_one_log_line() -> None:
         answer = client.get("/apis/v1/tenants/acme/channels")
     assert (answer.status_code, answer.json()) == (503, {"error": "the disk is full"})
     assert [line["event"] for line in logs] == [reasons.EVENT_REQUEST_FAILED]
+
+
+PATHS = ["channels", "channels/web", "channels/web/routing"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_before_the_caches_are_filled_nothing_is_said_to_be_missing(path: str) -> None:
+    views = Views()
+    catalog = Catalog(views.channels, views.routings)
+    for cache in (views.channels, views.routings):
+        catalog.feed(cache.kind, "default")
+    with TestClient(Starlette(routes=list(routes(catalog)))) as client, capture_logs() as logs:
+        answer = client.get(f"/apis/v1/tenants/acme/{path}")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert "not listed yet" in answer.json()["error"]
+    assert logs == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_namespace_that_the_operator_does_not_watch_is_404_and_says_so(path: str) -> None:
+    views = Views()
+    catalog = Catalog(views.channels, views.routings)
+    for cache in (views.channels, views.routings):
+        catalog.feed(cache.kind, "default").listed(Listing((), "1"), vanished=False)
+    with TestClient(Starlette(routes=list(routes(catalog)))) as client:
+        answer = client.get(f"/apis/v1/tenants/acme/{path}", headers={"x-namespace": "far"})
+    assert answer.status_code == 404
+    assert answer.json() == {"error": "namespace 'far' is not watched here; watched: default"}

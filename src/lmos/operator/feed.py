@@ -141,6 +141,11 @@ class Reader:
         """Whether there is something to take."""
         return self._log.latest > self.position or self._log.lives != self._life
 
+    @property
+    def ahead(self) -> bool:
+        """Whether it knows of a later version than the feed, as one may that comes from another replica."""
+        return self.position > self._log.latest
+
     def take(self, most: int = FEED_SIZE) -> Sequence[Change]:
         """The next changes, at once; empty when all are known.
 

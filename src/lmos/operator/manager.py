@@ -21,6 +21,7 @@ from lmos.operator import reasons
 from lmos.operator.agents import AgentReconciler
 from lmos.operator.base import ALL_NAMESPACES, Store
 from lmos.operator.cache import Informer, Name
+from lmos.operator.catalog import Catalog
 from lmos.operator.channels import ChannelReconciler
 from lmos.operator.controller import DEFAULT_WORKERS, Controller, Reconcile
 from lmos.operator.discovery.base import Documents
@@ -92,8 +93,16 @@ class Manager:
         self._delays = base_delay, max_delay
         self._views = views = Views()
         self._agents = [Informer(store, views.agents, scope, self._agent_changed) for scope in scopes]
-        self._channels = [Informer(store, views.channels, scope, self._channel_changed) for scope in scopes]
-        self._routings = [Informer(store, views.routings, scope, self._routing_changed) for scope in scopes]
+        self._catalog = Catalog(views.channels, views.routings)
+        feed = self._catalog.feed
+        self._channels = [
+            Informer(store, views.channels, scope, self._channel_changed, feed=feed(Channel.KIND, scope))
+            for scope in scopes
+        ]
+        self._routings = [
+            Informer(store, views.routings, scope, self._routing_changed, feed=feed(ChannelRouting.KIND, scope))
+            for scope in scopes
+        ]
         running, argo = scopes if workloads else (), scopes if argo_rollouts else ()
         in_front = scopes if workloads or argo_rollouts else ()
         self._deployments = [Informer(store, views.deployments, scope, self._workload_changed) for scope in running]
@@ -127,6 +136,11 @@ class Manager:
     def views(self) -> Views:
         """What the operator knows; read it only."""
         return self._views
+
+    @property
+    def catalog(self) -> Catalog:
+        """Channels and ChannelRoutings for those who read them, and follow their changes."""
+        return self._catalog
 
     @property
     def healthy(self) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable
 
 from lmos.operator import metrics
 from lmos.operator.cache import Cache, Name
+from lmos.operator.catalog import BY_LABELS
 from lmos.operator.discovery.services import anchor, selects
 from lmos.operator.workloads import Deployment, Rollout, Service, Workload
 from lmos.resources.agent import Agent
@@ -31,8 +32,8 @@ class Views:
     def __init__(self) -> None:
         sizes = metrics.CACHE_OBJECTS
         self.agents = Cache(Agent, {_CAPABILITY: _provided, _NAMESPACE: _namespace}, size=sizes.labels(Agent.KIND))
-        self.channels = Cache(Channel, {_CAPABILITY: _required}, size=sizes.labels(Channel.KIND))
-        self.routings = Cache(ChannelRouting, size=sizes.labels(ChannelRouting.KIND))
+        self.channels = Cache(Channel, {_CAPABILITY: _required, **BY_LABELS}, size=sizes.labels(Channel.KIND))
+        self.routings = Cache(ChannelRouting, BY_LABELS, size=sizes.labels(ChannelRouting.KIND))
         pods = {_POD_LABEL: _pod_labels}
         self.deployments = Cache(Deployment, pods, size=sizes.labels(Deployment.KIND))
         self.rollouts = Cache(Rollout, pods, size=sizes.labels(Rollout.KIND))
