@@ -66,16 +66,19 @@ async def _copied(store: SqliteStore) -> Catalog:
     """What an operator that watches two namespaces has in its caches."""
     views = Views()
     catalog = Catalog(views.channels, views.routings)
-    caches: tuple[Cache[Any], ...] = views.channels, views.routings
-    for cache in caches:
-        for namespace in ("default", "far"):
-            feed = catalog.feed(cache.kind, namespace)
-            informer = Informer(store, cache, namespace, lambda old, new: None, feed=feed)
-            running = asyncio.create_task(informer.run())
-            await informer.synced.wait()
-            running.cancel()
-            await asyncio.wait((running,))
+    for namespace in ("default", "far"):
+        await _copy(store, views.channels, catalog, namespace)
+        await _copy(store, views.routings, catalog, namespace)
     return catalog
+
+
+async def _copy(store: SqliteStore, cache: Cache[Any], catalog: Catalog, namespace: str) -> None:
+    feed = catalog.feed(cache.kind, namespace)
+    informer = Informer(store, cache, namespace, lambda old, new: None, feed=feed)
+    running = asyncio.create_task(informer.run())
+    await informer.synced.wait()
+    running.cancel()
+    await asyncio.wait((running,))
 
 
 @pytest.fixture(scope="module", params=["store", "caches"])
