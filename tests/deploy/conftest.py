@@ -1,17 +1,34 @@
-"""helm, for tests of the chart. Without it they are skipped, saying how to get it; with CI=true they fail."""
+"""helm and clusters for tests of the chart. Without them tests are skipped, saying how to get them; CI fails."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.cluster.plugin import unavailable
 from tests.deploy.chart import Helm
 from tests.deploy.granting import Grant, granting
-from tools.testcluster import Access, Binaries, NoBinaries
+from tools.testcluster import CONTROLLERS, Access, Binaries, Cluster, NoBinaries
+
+# Among them one that binds claims to volumes.
+_CONTROLLERS: Final = (
+    "deployment-controller,replicaset-controller,disruption-controller,endpointslice-controller,namespace-controller,"
+    "serviceaccount-controller,garbage-collector-controller,persistentvolume-binder-controller,"
+    "persistentvolumeclaim-protection-controller"
+)
+_VOLUME: Final = """\
+apiVersion: v1
+kind: PersistentVolume
+metadata: {{name: turn-log-{0}}}
+spec:
+  capacity: {{storage: 8Gi}}
+  accessModes: [ReadWriteOnce]
+  hostPath: {{path: /nowhere}}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +49,11 @@ def grant(helm: Helm, cluster: Access, new_namespace: Callable[[], str]) -> Iter
     """Grants what the chart grants with some values: `account = grant({...})`."""
     with granting(helm, cluster, new_namespace) as grants:
         yield grants
+
+
+@pytest.fixture(scope="module")
+def fresh_cluster(programs: Binaries) -> Iterator[Cluster]:
+    """A cluster that knows nothing of LMOS, with volumes for some turn logs."""
+    with Cluster(binaries=programs, flags={CONTROLLERS: [f"--controllers={_CONTROLLERS}"]}) as cluster:
+        cluster.apply("---\n".join(_VOLUME.format(number) for number in range(12)))
+        yield cluster

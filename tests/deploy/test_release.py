@@ -4,36 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 
 import pytest
 
 from lmos.resources.kinds import KINDS
-from tests.deploy.chart import CHART, NAMESPACE, RELEASE, Helm
-from tools.testcluster import CONTROLLERS, Binaries, Cluster
+from tests.deploy.chart import CHART, RELEASE, Helm, HelmFailed
+from tools.testcluster import Cluster
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(90)
 
+_NUMBERS: Final = count()
 _CRDS: Final = [f"crd/{kind.plural}.lmos.eclipse" for kind in KINDS]
-# Among them one that binds claims to volumes.
-_CONTROLLERS: Final = (
-    "deployment-controller,replicaset-controller,disruption-controller,endpointslice-controller,namespace-controller,"
-    "serviceaccount-controller,garbage-collector-controller,persistentvolume-binder-controller,"
-    "persistentvolumeclaim-protection-controller"
-)
-_VOLUME: Final = """\
-apiVersion: v1
-kind: PersistentVolume
-metadata: {name: turn-log}
-spec:
-  capacity: {storage: 8Gi}
-  accessModes: [ReadWriteOnce]
-  hostPath: {path: /nowhere}
-"""
 _AGENT: Final = """\
 apiVersion: lmos.eclipse/v1
 kind: Agent
-metadata: {name: billing, namespace: lmos}
+metadata: {name: billing}
 spec:
   supportedChannels: [web]
   endpoint: {url: "http://billing:8080"}
@@ -43,42 +30,37 @@ spec:
 
 @dataclass(frozen=True)
 class Release:
-    """The chart on a cluster."""
+    """The chart in a namespace of a cluster."""
 
     helm: Helm
     cluster: Cluster
+    namespace: str
 
     def run(self, command: str, *words: str, values: Mapping[str, Any] | None = None) -> str:
-        given = self.helm.values(values or {}) if values is not None else []
-        options = ("--namespace", NAMESPACE, "--kubeconfig", str(self.cluster.kubeconfig()), "--timeout", "60s")
+        given = [] if values is None else self.helm.values(values)
+        options = ("--namespace", self.namespace, "--kubeconfig", str(self.cluster.kubeconfig()), "--timeout", "60s")
         return self.helm(command, RELEASE, *words, *given, *options, seconds=90.0)
 
     def install(self, values: Mapping[str, Any]) -> str:
         return self.run("install", str(CHART), "--create-namespace", "--wait", values=values)
 
+    def kubectl(self, *words: str, stdin: str | None = None) -> str:
+        return self.cluster.kubectl("--namespace", self.namespace, *words, stdin=stdin)
+
+    def get(self, *words: str) -> Any:
+        return self.cluster.get("--namespace", self.namespace, *words)
+
     def ready(self, deployment: str) -> int:
-        status = self.cluster.get("deployment", deployment, "-n", NAMESPACE)["status"]
-        assert status["observedGeneration"] >= 1
-        return status.get("readyReplicas", 0)
-
-
-@pytest.fixture(scope="module")
-def fresh_cluster(programs: Binaries) -> Iterator[Cluster]:
-    """A cluster that knows nothing of LMOS, with a volume for the turn log."""
-    with Cluster(binaries=programs, flags={CONTROLLERS: [f"--controllers={_CONTROLLERS}"]}) as cluster:
-        cluster.apply(_VOLUME)
-        yield cluster
+        return self.get("deployment", deployment)["status"].get("readyReplicas", 0)
 
 
 @pytest.fixture
 def release(helm: Helm, fresh_cluster: Cluster) -> Iterator[Release]:
-    """Whatever a test has installed goes with it, also what Helm keeps."""
-    release = Release(helm, fresh_cluster)
+    """In a namespace of its own; what a test has installed goes after it, which nobody waits for."""
+    release = Release(helm, fresh_cluster, f"lmos-{next(_NUMBERS)}")
     yield release
-    release.run("uninstall", "--ignore-not-found", "--wait")
-    fresh_cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", seconds=60.0)
-    fresh_cluster.kubectl("delete", *_CRDS, "--ignore-not-found")
-    fresh_cluster.kubectl("patch", "pv/turn-log", "--type=merge", "-p", '{"spec": {"claimRef": null}}')
+    release.run("uninstall", "--ignore-not-found")
+    fresh_cluster.kubectl("delete", "namespace", release.namespace, "--ignore-not-found", "--wait=false")
 
 
 def test_an_installation_brings_the_kinds_and_becomes_ready(release: Release) -> None:
@@ -86,17 +68,15 @@ def test_an_installation_brings_the_kinds_and_becomes_ready(release: Release) ->
 
     assert release.ready("lmos-operator") == 2
     assert release.ready("lmos-runtime") == 1
-    assert (
-        release.cluster.kubectl("get", "pvc/lmos-runtime", "-n", NAMESPACE, "-o", "jsonpath={.status.phase}") == "Bound"
-    )
+    assert release.kubectl("get", "pvc/lmos-runtime", "-o", "jsonpath={.status.phase}") == "Bound"
     release.cluster.kubectl("wait", *_CRDS, "--for=condition=Established", "--timeout=10s")
     assert "kubectl get agents,channels,channelroutings" in said
     assert "WARNING" not in said
 
 
 def test_an_installation_meets_the_restricted_standard_when_it_is_enforced(release: Release) -> None:
-    release.cluster.kubectl("create", "namespace", NAMESPACE)
-    release.cluster.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
+    release.kubectl("create", "namespace", release.namespace)
+    release.kubectl("label", "namespace", release.namespace, "pod-security.kubernetes.io/enforce=restricted")
 
     release.install({"operator": {"admission": {"mode": "deny"}}})
 
@@ -105,15 +85,15 @@ def test_an_installation_meets_the_restricted_standard_when_it_is_enforced(relea
 
 def test_an_upgrade_rolls_the_pods_keeps_the_objects_and_says_what_to_do_about_the_kinds(release: Release) -> None:
     release.install({})
-    release.cluster.apply(_AGENT)
+    release.kubectl("apply", "-f", "-", stdin=_AGENT)
 
     values = {"image": {"tag": "next"}, "operator": {"replicaCount": 3}}
     said = release.run("upgrade", str(CHART), "--wait", values=values)
 
-    pods = release.cluster.get("pods", "-n", NAMESPACE, "--field-selector=status.phase=Running")["items"]
+    pods = release.get("pods", "--field-selector=status.phase=Running")["items"]
     assert {container["image"] for pod in pods for container in pod["spec"]["containers"]} == {"lmos:next"}
     assert release.ready("lmos-operator") == 3
-    assert "agent.lmos.eclipse/billing" in release.cluster.kubectl("get", "agents", "-n", NAMESPACE, "-o", "name")
+    assert "agent.lmos.eclipse/billing" in release.kubectl("get", "agents", "-o", "name")
     assert "helm show crds" in said
 
 
@@ -137,15 +117,15 @@ def test_the_crds_can_be_upgraded_as_the_readme_says(release: Release) -> None:
 
 def test_an_uninstallation_leaves_the_objects_of_people_and_the_turn_log(release: Release) -> None:
     release.install({})
-    release.cluster.apply(_AGENT)
+    release.kubectl("apply", "-f", "-", stdin=_AGENT)
 
     said = release.run("uninstall", "--wait")
 
-    left = release.cluster.kubectl("get", "all,pvc,networkpolicies,roles,agents", "-n", NAMESPACE, "-o", "name")
+    left = release.kubectl("get", "all,pvc,networkpolicies,roles,agents", "-o", "name")
     assert left.split() == ["persistentvolumeclaim/lmos-runtime", "agent.lmos.eclipse/billing"]
     assert "[PersistentVolumeClaim] lmos-runtime" in said
     everywhere = release.cluster.kubectl("get", "clusterroles,clusterrolebindings", "-o", "name")
-    assert "lmos" not in everywhere
+    assert release.namespace not in everywhere
 
 
 def test_an_upgrade_keeps_the_certificate_of_the_webhook(release: Release) -> None:
@@ -156,7 +136,9 @@ def test_an_upgrade_keeps_the_certificate_of_the_webhook(release: Release) -> No
     release.run("upgrade", str(CHART), values=values)
 
     assert _certificate(release) == before
-    bundle = release.cluster.get("validatingwebhookconfiguration/lmos-lmos-operator")["webhooks"][0]["clientConfig"]
+    bundle = release.cluster.get("validatingwebhookconfiguration", f"{release.namespace}-lmos-operator")["webhooks"][0][
+        "clientConfig"
+    ]
     assert bundle["caBundle"] == before["ca.crt"]
 
 
@@ -167,13 +149,16 @@ def test_the_turn_log_in_a_pod_is_warned_about(release: Release) -> None:
 
 
 def test_namespaces_that_are_to_be_watched_must_exist(release: Release) -> None:
-    release.cluster.kubectl("create", "namespace", "acme")
+    values = {"operator": {"clientNamespaces": ["acme"]}}
+    with pytest.raises(HelmFailed, match='namespaces "acme" not found'):
+        release.install(values)
 
-    release.install({"operator": {"clientNamespaces": ["acme"]}})
+    release.kubectl("create", "namespace", "acme")
+    release.run("upgrade", str(CHART), "--wait", values=values)
 
-    assert release.cluster.get("roles", "-n", "acme")["items"][0]["metadata"]["name"] == "lmos-lmos-operator"
-    release.cluster.kubectl("delete", "namespace", "acme", "--wait=false")
+    (role,) = release.cluster.get("roles", "-n", "acme")["items"]
+    assert role["metadata"]["name"] == f"{release.namespace}-lmos-operator"
 
 
 def _certificate(release: Release) -> dict[str, str]:
-    return release.cluster.get("secret/lmos-operator-admission", "-n", NAMESPACE)["data"]
+    return release.get("secret/lmos-operator-admission")["data"]
