@@ -52,12 +52,12 @@ class HttpTransport:
         self._root = endpoint.url.rstrip("/")
         self._credentials = credentials
         self._slots = asyncio.Semaphore(_REQUESTS)
-        connector = aiohttp.TCPConnector(
+        self._connector = aiohttp.TCPConnector(
             ssl=endpoint.tls if endpoint.tls is not None else True, limit=0, keepalive_timeout=_KEEP_SECONDS
         )
         # Compression would cost the server more than it saves on a cluster's network.
         self._session = aiohttp.ClientSession(
-            connector=connector,
+            connector=self._connector,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
             headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "lmos"},
             auto_decompress=True,
@@ -92,10 +92,13 @@ class HttpTransport:
         try:
             yield Stream(response.status, _lines(response, self._root), _headers(response))
         finally:
-            response.close()
+            _drop(response)
 
     async def aclose(self) -> None:
+        # Without the goodbyes of TLS, for which a server that hangs could have us wait.
+        await self._connector.close(abort_ssl=True)
         await self._session.close()
+        await asyncio.sleep(0)  # sockets close in the next round of the loop, which may be its last
 
     async def _open(
         self,
@@ -161,6 +164,13 @@ async def _lines(response: aiohttp.ClientResponse, server: str) -> AsyncIterator
         raise _broken(server, error) from error
     if rest := b"".join(parts):
         yield rest
+
+
+def _drop(response: aiohttp.ClientResponse) -> None:
+    """Let go of a response that may have no end."""
+    if (connection := response.connection) is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
 
 
 def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
