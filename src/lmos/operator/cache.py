@@ -165,6 +165,7 @@ class Informer(Generic[R]):
         self.synced = asyncio.Event()
         self.connected = False
         self.fault: StoreError | None = None
+        self._time: Callable[[], float] = float  # no time passes before it runs
         self._told_at = self._tried_at = 0.0
         self._log = logger("operator").bind(kind=cache.kind, namespace=namespace)
 
@@ -178,17 +179,18 @@ class Informer(Generic[R]):
 
     @property
     def silence(self) -> float:
-        """Seconds since the store told anything: a list, a change, or that there was none. Of one that runs."""
-        return _now() - self._told_at
+        """Seconds since the store told anything: a list, a change, or that there was none."""
+        return self._time() - self._told_at
 
     @property
     def idle(self) -> float:
         """Seconds since the store told anything, or failed to: when it grows, list and watch hang."""
-        return _now() - max(self._told_at, self._tried_at)
+        return self._time() - max(self._told_at, self._tried_at)
 
     async def run(self) -> None:
         """List, then watch for ever. Faults of the store are logged and retried with growing delays."""
-        self._told_at = self._tried_at = _now()
+        self._time = asyncio.get_running_loop().time
+        self._told_at = self._tried_at = self._time()
         while True:
             reason = metrics.WATCH_ENDED
             try:
@@ -202,7 +204,7 @@ class Informer(Generic[R]):
                 reason, self.connected, self.fault = metrics.WATCH_FAULT, False, fault
                 self._log.warning(reasons.EVENT_WATCH_FAILED, error=str(fault), delay=self._delay)
             metrics.WATCH_RESTARTS.labels(self._cache.kind, reason).inc()
-            self._tried_at = _now()
+            self._tried_at = self._time()
             # Also after an orderly end: a store whose watches end at once must not make us spin.
             await asyncio.sleep(self._delay)
             self._delay = min(2 * self._delay, _MAX_DELAY)
@@ -257,7 +259,7 @@ class Informer(Generic[R]):
 
     def _answered(self) -> None:
         self.connected, self.fault = True, None
-        self._told_at = _now()
+        self._told_at = self._time()
 
     def _take(self, event: WatchEvent) -> bool:
         """Whether the event changed what was known."""
@@ -306,10 +308,6 @@ def _unfile(filed: dict[Hashable, _Names], value: Hashable, name: Name) -> None:
 def version_of(resource: Resource) -> int:
     """The resource version as a number; 0 for an object that no store has written."""
     return int(resource.metadata.resource_version or 0)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _name_of(resource: Resource) -> Name:

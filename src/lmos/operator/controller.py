@@ -53,7 +53,10 @@ Reconcile = Callable[[K], Awaitable[Requeue | None]]
 
 
 class Controller(Generic[K]):
-    """`workers` tasks that call `reconcile(key)`; never two at once for one key (the queue sees to that)."""
+    """`workers` tasks that call `reconcile(key)`; never two at once for one key (the queue sees to that).
+
+    `faults` holds, by namespace, what the store said in the last reconcile there, if that failed.
+    """
 
     def __init__(
         self,
@@ -71,6 +74,7 @@ class Controller(Generic[K]):
         self._reconcile = reconcile
         self._workers = workers
         self._timeout = timeout
+        self.faults: dict[str, StoreError] = {}
         self._log = logger("operator").bind(controller=name)
         metrics.MAX_CONCURRENT_RECONCILES.labels(name).set(workers)
 
@@ -102,6 +106,7 @@ class Controller(Generic[K]):
         except StoreError as fault:
             delay = self._queue.retry(key)
             self._failed()
+            self.faults[key[0]] = fault
             # A conflict is the ordinary outcome of a race, as when a channel is deleted while it is reconciled.
             log = self._log.info if isinstance(fault, Conflict) else self._log.warning
             log(
@@ -122,6 +127,7 @@ class Controller(Generic[K]):
             self._failed(metrics.RECONCILE_PANICS)
             self._log.exception(reasons.EVENT_RECONCILE_PANIC, namespace=key[0], object=key[1], delay=delay)
         else:
+            self.faults.pop(key[0], None)
             if requeue is None:
                 result = metrics.RESULT_SUCCESS
                 self._queue.done(key)

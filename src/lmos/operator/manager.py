@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import uniform
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,9 +18,9 @@ from typing import Any, Final, Self
 import anyio
 
 from lmos.clock import Clock
-from lmos.operator import reasons
+from lmos.operator import metrics, reasons
 from lmos.operator.agents import AgentReconciler
-from lmos.operator.base import ALL_NAMESPACES, Store
+from lmos.operator.base import ALL_NAMESPACES, Store, StoreError
 from lmos.operator.cache import Informer, Name
 from lmos.operator.catalog import Catalog
 from lmos.operator.channels import ChannelReconciler
@@ -126,6 +127,7 @@ class Manager:
         )
         # Those of the current term; changes outside of a term are found in the caches when the next one begins.
         self._queues: dict[str, KeyQueue[Name]] = {}
+        self._controllers: list[Controller[Name]] = []
         self._term_began = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -145,16 +147,46 @@ class Manager:
     @property
     def healthy(self) -> bool:
         """True while it leads or stands by, and every kind is being watched."""
-        return self._working and all(informer.connected for informer in self._informers)
+        return self._working and all(informer.connected for informer in self.informers)
 
     @property
-    def _informers(self) -> Sequence[Informer[Any]]:
+    def working(self) -> bool:
+        """True while it leads or stands by: from when all kinds are listed until it stops or crashes."""
+        return self._working
+
+    @property
+    def crashed(self) -> bool:
+        """Whether a bug has ended it: only a new process helps."""
+        return self._task is not None and self._task.done() and not self._stopping
+
+    @property
+    def informers(self) -> Sequence[Informer[Any]]:
+        """What it watches; for those who tell how it is."""
         ours = (*self._agents, *self._channels, *self._routings)
         return (*ours, *self._deployments, *self._rollouts, *self._services)
+
+    @property
+    def required(self) -> Sequence[Informer[Any]]:
+        """Those without which it does not begin."""
+        return [informer for informer in self.informers if informer not in self._rollouts]
+
+    @property
+    def faults(self) -> Sequence[StoreError]:
+        """What keeps it from reading and writing now."""
+        reading = [informer.fault for informer in self.informers if informer.fault is not None]
+        return [*reading, *(fault for controller in self._controllers for fault in controller.faults.values())]
+
+    @property
+    def longest(self) -> float:
+        """Seconds that the longest reconcile has taken so far."""
+        return max((queue.longest() for queue in self._queues.values()), default=0.0)
 
     async def __aenter__(self) -> Self:
         # A task of its own, not a task group around the caller's code: that would wrap the caller's exceptions.
         self._task = asyncio.create_task(self._supervise(), name="lmos operator")
+        for kind in {informer.kind for informer in self.informers}:
+            watched = [informer for informer in self.informers if informer.kind == kind]
+            metrics.CACHE_LAST_EVENT_SECONDS.labels(kind).set_function(partial(_longest_silence, watched))
         return self
 
     async def __aexit__(
@@ -193,7 +225,7 @@ class Manager:
             settling.cancel()
 
     async def _settle(self, keys: Collection[ResourceKey] | None) -> None:
-        for informer in self._informers:
+        for informer in self.informers:
             names = None if keys is None else {(key.namespace, key.name) for key in keys if key.kind == informer.kind}
             if (names is None or names) and not self._may_be_missing(informer):
                 await informer.caught_up(names)
@@ -210,7 +242,7 @@ class Manager:
         """Run all tasks until cancelled. A bug in one of them ends the operator, loudly: `healthy` turns false."""
         try:
             async with anyio.create_task_group() as tasks:
-                for informer in self._informers:
+                for informer in self.informers:
                     tasks.start_soon(informer.run)
                 tasks.start_soon(self._work)
         except Exception:  # noqa: BLE001 - the border of the operator: its host lives on and shows it as not ready
@@ -219,7 +251,7 @@ class Manager:
     async def _work(self) -> None:
         """Serve term after term, but only when all kinds are listed: before, an absent agent may just be unknown."""
         try:
-            for informer in self._informers:
+            for informer in self.informers:
                 if not self._may_be_missing(informer):
                     await informer.synced.wait()
             self._working = True
@@ -240,17 +272,19 @@ class Manager:
             async with anyio.create_task_group() as term:
                 term.start_soon(self._until_deposed, term.cancel_scope)
                 term.start_soon(self._resync)
+                self._controllers = [
+                    Controller(duty.name, self._queues[duty.name], duty.reconcile, workers=duty.workers)
+                    for duty in self._duties
+                ]
                 async with anyio.create_task_group() as controllers:
-                    for duty in self._duties:
-                        queue = self._queues[duty.name]
-                        controller = Controller(duty.name, queue, duty.reconcile, workers=duty.workers)
+                    for controller in self._controllers:
                         controllers.start_soon(controller.run)
                 term.cancel_scope.cancel()
         finally:
             self._term_began.clear()
             for queue in self._queues.values():
                 queue.close()
-            self._queues = {}
+            self._queues, self._controllers = {}, []
 
     async def _until_deposed(self, term: anyio.CancelScope) -> None:
         await self._election.deposed()
@@ -310,3 +344,7 @@ class Manager:
     def _same_name(self, duty: str, resource: Resource | None) -> None:
         if resource is not None:
             self._enqueue(duty, (resource.metadata.namespace, resource.metadata.name))
+
+
+def _longest_silence(informers: Sequence[Informer[Any]]) -> float:
+    return max(informer.silence for informer in informers)

@@ -68,7 +68,8 @@ class LeaseTimes:
 class LeaseElection:
     """An `Election`: use it as `async with LeaseElection(...) as election:`; the end of the context releases the Lease.
 
-    `identity` must be this process's alone. `trouble` says why it cannot stand, `None` while it can.
+    `identity` must be this process's alone. `trouble` says why it cannot stand, `None` while it can; `stood` whether it
+    ever could.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class LeaseElection:
         self._task: asyncio.Task[None] | None = None
         self._log = _log.bind(lease=f"{namespace}/{name}", identity=identity)
         self.trouble: StoreError | None = StoreError(f"the Lease {namespace}/{name} was not read yet")
+        self.stood = False
 
     @property
     def identity(self) -> str:
@@ -186,7 +188,7 @@ class LeaseElection:
         except TimeoutError:
             self._fail(StoreError(f"the API server did not answer within {self._times.renew / 2:g} s"))
             return False
-        self.trouble = None
+        self.trouble, self.stood = None, True
         return held
 
     def _fail(self, fault: StoreError) -> None:
