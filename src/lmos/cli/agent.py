@@ -102,8 +102,8 @@ async def _serve(settings: Settings, file: Path) -> None:
     from lmos.agents.loading import load_agents
     from lmos.agents.reload import reload_agents
     from lmos.agents.serving import LocalAgents, serve_app
+    from lmos.cli.addresses import address_of
     from lmos.cli.stopping import until_stopped
-    from lmos.cli.welcome import address_of
     from lmos.models.registry import model_named
     from lmos.server.serve import listen, serving
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -42,9 +42,16 @@ class Stop:
                 await asyncio.wait({task})
 
 
+def _say() -> None:
+    error_console().print("stopping; again to stop at once")
+
+
 @contextmanager
-def until_stopped() -> Generator[Stop]:
-    """Takes the process's signals for the body of the context. Call it in a running event loop of the main thread."""
+def until_stopped(tell: Callable[[], None] = _say) -> Generator[Stop]:
+    """Takes the process's signals for the body of the context. Call it in a running event loop of the main thread.
+
+    `tell` is called with the first signal.
+    """
     loop, stop = asyncio.get_running_loop(), Stop()
 
     def release() -> None:
@@ -52,7 +59,7 @@ def until_stopped() -> Generator[Stop]:
             loop.remove_signal_handler(number)
 
     def told() -> None:
-        error_console().print("stopping; again to stop at once")
+        tell()
         release()
         stop.event.set()
 

@@ -61,8 +61,9 @@ def up(
 
 
 async def _run(settings: Settings, paths: Sequence[str], operator_port: int | None, started: float) -> None:
+    from lmos.cli.addresses import address_of, own_host
     from lmos.cli.stopping import Stopped, until_stopped
-    from lmos.cli.welcome import address_of, own_host, welcome
+    from lmos.cli.welcome import welcome
     from lmos.server.platform import Platform
     from lmos.server.serve import listen, serving
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import socket
 import uuid
 from collections.abc import Mapping
 from typing import Final
@@ -18,31 +17,9 @@ from lmos.resources.channel import Channel, ResolveStatus
 from lmos.resources.routing import ChannelRouting
 from lmos.server.platform import Platform
 
-__all__ = ["address_of", "own_host", "try_line", "welcome"]
+__all__ = ["try_line", "welcome"]
 
-_LOOPBACK: Final[dict[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - translated, not bound
 _NO_CHANNEL: Final = "There is no channel yet: declare agents and a channel, then `lmos apply -f PATH`."
-
-
-def address_of(sock: socket.socket) -> str:
-    """`host:port` under which this machine reaches `sock`."""
-    host, port = _bound(sock)
-    return _joined(_LOOPBACK.get(host, host), port)
-
-
-def own_host(sock: socket.socket) -> str:
-    """`host:port` under which others reach `sock`: the machine's name when it listens on every address."""
-    host, port = _bound(sock)
-    return _joined(socket.gethostname() if host in _LOOPBACK else host, port)
-
-
-def _bound(sock: socket.socket) -> tuple[str, int]:
-    host, port, *_ = sock.getsockname()
-    return str(host), int(port)
-
-
-def _joined(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def welcome(platform: Platform, addresses: Mapping[str, str], seconds: float) -> None:

@@ -23,8 +23,8 @@ class PortInUse(Exception):
     """The address cannot be listened on."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises `PortInUse`."""
+def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises `PortInUse`, which names the `option` to change."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sets TCP_NODELAY only where the protocol is named; without it two small frames in a row take 40 ms.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -34,7 +34,7 @@ def listen(host: str, port: int) -> socket.socket:
         sock.listen(1024)
     except OSError as error:
         sock.close()
-        raise PortInUse(f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port") from error
+        raise PortInUse(f"cannot listen on {host}:{port} ({error.strerror}); choose another with {option}") from error
     return sock
 
 

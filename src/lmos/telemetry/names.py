@@ -36,6 +36,7 @@ METRIC_ASK_SECONDS: Final = "lmos_agent_request_duration_seconds"
 METRIC_RUNNING_TURNS: Final = "lmos_turns_running"
 
 # Log events
+EVENT_STOPPING: Final = "stopping"
 EVENT_TURN_FAILED: Final = "turn failed"
 EVENT_TURN_CRASHED: Final = "turn crashed"
 EVENT_TURN_NOT_RECORDED: Final = "turn not recorded"
