@@ -1,11 +1,12 @@
-"""The operator does all its work with exactly the rights and settings that the chart gives it.
+"""Operator and runtime do all their work with exactly the rights and settings that the chart gives them.
 
-`lmos operator` runs as a process with the environment of the chart's container and a token of its ServiceAccount, on an
-API server that also asks whether it may block the deletion of owners.
+They run as processes with the environment of the chart's containers, the operator with a token of its ServiceAccount,
+on an API server that also asks whether it may block the deletion of owners.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -15,11 +16,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
+import httpx2
 import pytest
 
+from lmos.testing import FakeArcAgent
 from tests.deploy.agent import agent_serving
-from tests.deploy.chart import Helm
-from tests.deploy.granting import granting
+from tests.deploy.chart import Helm, Manifests
+from tests.deploy.granting import Account, granting
 from tests.deploy.pod import Pod
 from tools.testcluster import API, Binaries, Cluster, definitions
 
@@ -48,6 +51,25 @@ spec:
     metadata: {{labels: {{app: billing}}}}
     spec: {{containers: [{{name: agent, image: "billing:1"}}]}}
 """
+_CHANNEL_AND_AGENT: Final = """\
+apiVersion: lmos.eclipse/v1
+kind: Channel
+metadata: {{name: web, labels: {{tenant: acme, channel: web, version: 1.0.0, subset: stable}}}}
+spec: {{requiredCapabilities: [{{name: bill, version: ^1.0.0}}]}}
+---
+apiVersion: lmos.eclipse/v1
+kind: Agent
+metadata: {{name: billing}}
+spec:
+  supportedChannels: [web]
+  endpoint: {{url: "{url}"}}
+  providedCapabilities: [{{name: bill, version: 1.0.0, description: Shows a bill, examples: ["How much is my bill?"]}}]
+"""
+_QUESTION: Final[dict[str, Any]] = {
+    "inputContext": {"messages": [{"role": "user", "content": "How much is my bill?"}]},
+    "systemContext": {"channelId": "web", "contextParams": []},
+    "userContext": {"userId": "1", "contextParams": []},
+}
 
 
 @pytest.fixture(scope="module")
@@ -74,20 +96,38 @@ def work(strict_cluster: Cluster, make_namespace: Callable[[], str]) -> Work:
 @pytest.fixture
 def release(
     helm: Helm, strict_cluster: Cluster, make_namespace: Callable[[], str], tmp_path: Path
-) -> Iterator[Callable[..., Pod]]:
-    """Starts the operator of a release with some values, and waits until it is ready."""
+) -> Iterator[Callable[..., Release]]:
+    """Grants the rights of a release with some values, and ends the pods that were started of it."""
     with ExitStack() as pods, granting(helm, strict_cluster, make_namespace) as grant:
 
-        def start(values: Mapping[str, Any], agents: Mapping[str, str]) -> Pod:
+        def granted(values: Mapping[str, Any]) -> Release:
             account = grant(values)
-            manifests = helm.render(values, namespace=account.namespace)
-            hosts = ",".join(f"{name}={address}" for name, address in agents.items())
-            settings = {"LMOS_KUBECONFIG": str(account.kubeconfig), "LMOS_SERVICE_HOSTS": hosts}
-            pod = pods.enter_context(Pod(manifests, "lmos-operator", tmp_path, settings))
-            pod.until_ready()
-            return pod
+            return Release(account, helm.render(values, namespace=account.namespace), tmp_path, pods)
 
-        yield start
+        yield granted
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release whose rights are granted. Its pods are ready when they are given."""
+
+    account: Account
+    manifests: Manifests
+    folder: Path
+    pods: ExitStack
+
+    def operator(self, agents: Mapping[str, str] | None = None) -> Pod:
+        """`agents` says where host names of Services answer."""
+        hosts = ",".join(f"{name}={address}" for name, address in (agents or {}).items())
+        return self._start("lmos-operator", LMOS_KUBECONFIG=str(self.account.kubeconfig), LMOS_SERVICE_HOSTS=hosts)
+
+    def runtime(self, operator: Pod) -> Pod:
+        return self._start("lmos-runtime", LMOS_OPERATOR_URL=operator.url, LMOS_DATA=str(self.folder / "data"))
+
+    def _start(self, deployment: str, **settings: str) -> Pod:
+        pod = self.pods.enter_context(Pod(self.manifests, deployment, self.folder, settings))
+        pod.until_ready()
+        return pod
 
 
 @dataclass(frozen=True)
@@ -105,8 +145,8 @@ class Work:
         api = "apps/v1" if kind == "Deployment" else "argoproj.io/v1alpha1"
         self.cluster.apply(_SOURCES.format(kind=kind, api=api), "-n", self.namespace)
 
-    def kubectl(self, *words: str) -> str:
-        return self.cluster.kubectl("-n", self.namespace, *words)
+    def kubectl(self, *words: str, stdin: str | None = None) -> str:
+        return self.cluster.kubectl("-n", self.namespace, *words, stdin=stdin)
 
     def until_channel(self, status: str) -> None:
         self.kubectl("wait", "channel/web", f"--for=jsonpath={{.status.resolveStatus}}={status}", "--timeout=25s")
@@ -114,11 +154,11 @@ class Work:
 
 @pytest.mark.parametrize("watched", ["all namespaces", "one namespace"])
 def test_an_operator_with_the_charts_rights_does_all_its_work(
-    work: Work, release: Callable[..., Pod], watched: str
+    work: Work, release: Callable[..., Release], watched: str
 ) -> None:
     with agent_serving(bill="1.0.0") as agent:
         operator: dict[str, Any] = {"clientNamespaces": [] if watched == "all namespaces" else [work.namespace]}
-        pod = release({"operator": operator}, {work.host: agent})
+        pod = release({"operator": operator}).operator({work.host: agent})
         work.begin()
 
         work.until_channel("RESOLVED")
@@ -135,9 +175,9 @@ def test_an_operator_with_the_charts_rights_does_all_its_work(
     assert _refusals(pod.log) == []
 
 
-def test_rollouts_are_agents_with_the_rights_of_argo_support(work: Work, release: Callable[..., Pod]) -> None:
+def test_rollouts_are_agents_with_the_rights_of_argo_support(work: Work, release: Callable[..., Release]) -> None:
     with agent_serving(bill="1.0.0") as agent:
-        pod = release({"operator": {"argoRolloutSupport": {"enabled": True}}}, {work.host: agent})
+        pod = release({"operator": {"argoRolloutSupport": {"enabled": True}}}).operator({work.host: agent})
         work.begin("Rollout")
         # No controller of Argo's is here.
         status = '{"status": {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1, "updatedReplicas": 1}}'
@@ -148,8 +188,8 @@ def test_rollouts_are_agents_with_the_rights_of_argo_support(work: Work, release
     assert _refusals(pod.log) == []
 
 
-def test_an_operator_without_discovery_needs_no_rights_for_it(work: Work, release: Callable[..., Pod]) -> None:
-    pod = release({"operator": {"discovery": {"enabled": False}}}, {})
+def test_an_operator_without_discovery_needs_no_rights_for_it(work: Work, release: Callable[..., Release]) -> None:
+    pod = release({"operator": {"discovery": {"enabled": False}}}).operator()
     work.begin()
 
     work.until_channel("UNRESOLVED")
@@ -159,23 +199,40 @@ def test_an_operator_without_discovery_needs_no_rights_for_it(work: Work, releas
     assert _refusals(pod.log) == []
 
 
-def test_the_lease_is_given_back_at_the_end(strict_cluster: Cluster, release: Callable[..., Pod]) -> None:
-    pod = release({}, {})
-    namespaces = strict_cluster.get("leases", "-A", "--field-selector=metadata.name=lmos-operator")["items"]
-    held = [lease for lease in namespaces if lease["spec"].get("holderIdentity")]
-    assert len(held) == 1
+def test_the_lease_is_given_back_at_the_end(strict_cluster: Cluster, release: Callable[..., Release]) -> None:
+    granted = release({})
+    pod = granted.operator()
+    lease = ("lease/lmos-operator", "-n", granted.account.namespace)
+    assert strict_cluster.get(*lease)["spec"]["holderIdentity"]
 
     assert pod.process.stop() == 0
 
-    lease = strict_cluster.get("lease/lmos-operator", "-n", held[0]["metadata"]["namespace"])
-    assert not lease["spec"].get("holderIdentity")
+    assert not strict_cluster.get(*lease)["spec"].get("holderIdentity")
+
+
+@pytest.mark.anyio
+async def test_a_turn_is_answered_by_the_runtime_of_the_release(work: Work, release: Callable[..., Release]) -> None:
+    async with FakeArcAgent(default="It is 42 euros.") as agent:
+        granted = release({"runtime": {"namespace": work.namespace}})
+        operator = granted.operator()
+        await asyncio.to_thread(work.kubectl, "apply", "-f", "-", stdin=_CHANNEL_AND_AGENT.format(url=agent.url))
+        await asyncio.to_thread(work.until_channel, "RESOLVED")
+        runtime = granted.runtime(operator)
+
+        async with httpx2.AsyncClient(base_url=runtime.url) as client:
+            answer = await client.post(
+                "/apis/v1/acme/chat/1/message", json=_QUESTION, headers={"x-turn-id": "1", "x-subset": "stable"}
+            )
+
+        assert (answer.status_code, answer.json()["content"]) == (200, "It is 42 euros.")
+        assert runtime.process.stop() == 0
 
 
 @pytest.mark.parametrize("right", ["events", "channels/finalizers", "channelroutings", "channels/status"])
 def test_a_right_that_is_missing_would_be_noticed(
-    strict_cluster: Cluster, work: Work, release: Callable[..., Pod], right: str
+    strict_cluster: Cluster, work: Work, release: Callable[..., Release], right: str
 ) -> None:
-    pod = release({}, {})
+    pod = release({}).operator()
     roles = strict_cluster.kubectl("get", "clusterroles", "-o", "name", "-l", "app.kubernetes.io/component=operator")
     (role,) = [name for name in roles.split() if name.endswith("-lmos-operator")]
     rules = [rule for rule in strict_cluster.get(role)["rules"] if rule["resources"] != [right]]
