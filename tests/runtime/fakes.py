@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lmos.clock import SystemClock
 from lmos.conversation.events import Candidate, TurnEvent
@@ -18,6 +19,7 @@ from lmos.operator.sqlite import SqliteStore
 from lmos.resources.agent import Endpoint
 from lmos.resources.base import ObjectMeta
 from lmos.resources.routing import CapabilityGroup, ChannelRouting, ChannelRoutingSpec, RoutedCapability
+from lmos.resources.rules import RoutingRules
 from lmos.router.base import Classification, ClassificationRequest, Classifier, Roster, UnknownAgent
 from lmos.router.clarifier import TemplateClarifier
 from lmos.runtime.base import AgentAddress
@@ -109,15 +111,22 @@ def turn(text: str, turn_id: str = "t1", **changes: object) -> TurnRequest:
 
 
 @asynccontextmanager
-async def a_runtime(
-    folder: Path, scripts: dict[str, Script], *, deadline: float = 5.0, classifier: Classifier | None = None
-) -> AsyncGenerator[tuple[Runtime, ScriptedClient]]:
-    """A runtime whose channel `web` of tenant `acme` is served by the scripted agents."""
+async def a_runtime_on_a_store(
+    folder: Path,
+    scripts: dict[str, Script],
+    *,
+    deadline: float = 5.0,
+    classifier: Classifier | None = None,
+    rules: RoutingRules | None = None,
+) -> AsyncGenerator[tuple[SqliteStore, Runtime, ScriptedClient]]:
+    """A runtime whose channel `web` of tenant `acme` is served by the scripted agents, under `rules`, and its store."""
     database = Database.open(folder / "lmos.db", synchronous="normal")
     clock = SystemClock()
     store = SqliteStore(database, clock)
     routes = RoutingTable(store, "default")
-    await store.apply(routing(*scripts), field_manager="test")
+    routed = routing(*scripts)
+    ruled = routed.model_copy(update={"spec": routed.spec.model_copy(update={"routing_rules": rules})})
+    await store.apply(ruled, field_manager="test")
     following = asyncio.create_task(routes.run())
     await routes.synced()
     client = ScriptedClient(scripts)
@@ -131,7 +140,7 @@ async def a_runtime(
         deadline=deadline,
     )
     try:
-        yield runtime, client
+        yield store, runtime, client
     finally:
         await runtime.aclose()
         following.cancel()
@@ -139,6 +148,15 @@ async def a_runtime(
             await following
         await store.aclose()
         await database.aclose()
+
+
+@asynccontextmanager
+async def a_runtime(
+    folder: Path, scripts: dict[str, Script], **options: Any
+) -> AsyncGenerator[tuple[Runtime, ScriptedClient]]:
+    """The same without the store."""
+    async with a_runtime_on_a_store(folder, scripts, **options) as (_, runtime, client):
+        yield runtime, client
 
 
 async def play(runtime: Runtime, request: TurnRequest, after: int = -1) -> list[TurnEvent]:

@@ -9,7 +9,7 @@ import pytest
 from lmos.conversation.events import MessageCompleted, RouteDecided
 from lmos.resources.rules import RoutingRule, RoutingRules
 from lmos.router.rules import RulesClassifier
-from tests.runtime.fakes import NamedInQuery, a_runtime, echo, play, routing, turn
+from tests.runtime.fakes import NamedInQuery, a_runtime, echo, play, turn
 
 pytestmark = pytest.mark.anyio
 
@@ -33,11 +33,7 @@ async def test_a_turn_is_routed_by_the_rules_of_its_channel(
     tmp_path: Path, text: str, strategy: str, agents: tuple[str, ...]
 ) -> None:
     scripts = {"billing": echo, "support": echo}
-    async with a_runtime(tmp_path, scripts, classifier=RulesClassifier(NamedInQuery())) as (runtime, _):
-        ruled = routing("billing", "support")
-        ruled = ruled.model_copy(update={"spec": ruled.spec.model_copy(update={"routing_rules": RULES})})
-        await runtime.routes.store.apply(ruled, field_manager="test")
-        await runtime.routes.caught_up()
+    async with a_runtime(tmp_path, scripts, classifier=RulesClassifier(NamedInQuery()), rules=RULES) as (runtime, _):
         events = await play(runtime, turn(text))
     (decided,) = [event for event in events if isinstance(event, RouteDecided)]
     (said,) = [event for event in events if isinstance(event, MessageCompleted)]

@@ -27,6 +27,7 @@ _BROKEN_PIPE: Final = 141
 COMMANDS: Final = {
     "up": ("lmos.cli.up:up", "Run the whole platform in this process."),
     "operator": ("lmos.cli.operator:operator", "Run the operator of a Kubernetes cluster."),
+    "runtime": ("lmos.cli.runtime:runtime", "Run the runtime alone, with the routings of an operator elsewhere."),
     "chat": ("lmos.cli.chat:chat", "Talk to the agents of a channel, or to one agent."),
     "route": ("lmos.cli.route:route", "Decide which agent would answer a query, and show why."),
     "router": ("lmos.cli.router:router", "Measure the router on your own data, and examine a roster."),

@@ -55,9 +55,11 @@ def up(
     import uvloop
 
     from lmos.cli.serving_log import configure_log
+    from lmos.telemetry.export import exporting
 
     configure_log(settings)
-    uvloop.run(_run(settings, filename, operator_port, started))
+    with exporting("lmos"):
+        uvloop.run(_run(settings, filename, operator_port, started))
 
 
 async def _run(settings: Settings, paths: Sequence[str], operator_port: int | None, started: float) -> None:
@@ -82,6 +84,7 @@ async def _run(settings: Settings, paths: Sequence[str], operator_port: int | No
         await stack.enter_async_context(serving(platform.app, sock, give_up=platform.runtime.stop_turns))
         if operator_sock is not None:
             await stack.enter_async_context(serving(platform.operator_app, operator_sock))
+            stack.callback(platform.manager.catalog.close)
         try:
             await stop.unless(platform.start(paths))
             await welcome(platform, addresses, time.monotonic() - started)

@@ -18,6 +18,7 @@ __all__ = [
     "Listing",
     "NotFound",
     "ResourceExpired",
+    "Source",
     "Store",
     "StoreError",
     "WatchEvent",
@@ -59,12 +60,8 @@ class WatchEvent:
     resource: Resource | None = None
 
 
-class Store(Protocol):
-    """Operations on one kind at a time. All raise `StoreError` for a fault of the store."""
-
-    async def get(self, kind: str, namespace: str, name: str) -> Resource | None:
-        """The object, or `None`."""
-        ...
+class Source(Protocol):
+    """What can be listed and followed: a store, or a copy of one. All raise `StoreError` for a fault of it."""
 
     async def list(self, kind: str, namespace: str, selector: Mapping[str, str] | None = None) -> Listing:
         """Objects of `namespace` (or `ALL_NAMESPACES`) whose labels contain `selector`."""
@@ -72,6 +69,14 @@ class Store(Protocol):
 
     def watch(self, kind: str, namespace: str, since: str) -> AsyncIterator[WatchEvent]:
         """Changes after version `since`, in order, for ever. Raises `ResourceExpired` when `since` is too old."""
+        ...
+
+
+class Store(Source, Protocol):
+    """Operations on one kind at a time. All raise `StoreError` for a fault of the store."""
+
+    async def get(self, kind: str, namespace: str, name: str) -> Resource | None:
+        """The object, or `None`."""
         ...
 
     async def apply(self, resource: Resource, *, field_manager: str, force: bool = True) -> Resource:

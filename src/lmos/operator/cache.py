@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeVar
 from prometheus_client import Gauge
 
 from lmos.operator import metrics, reasons
-from lmos.operator.base import ALL_NAMESPACES, ResourceExpired, Store, StoreError, WatchEvent
+from lmos.operator.base import ALL_NAMESPACES, ResourceExpired, Source, StoreError, WatchEvent
 from lmos.operator.feed import Feed
 from lmos.operator.queue import BASE_DELAY
 from lmos.resources.base import Resource
@@ -142,23 +142,26 @@ class Informer(Generic[R]):
     """Keeps `cache` equal to one namespace (or all) of `store` and calls `on_change(old, new)` for each difference.
 
     `synced` is set after the first list; `connected` is false from a fault of the store until it answers again, and
-    `fault` is that fault. `feed` is told what the store tells, whoever has known it before.
+    `fault` is that fault. Attempts are at most `max_delay` seconds apart. `feed` is told what the store tells, whoever
+    has known it before.
     """
 
     def __init__(
         self,
-        store: Store,
+        store: Source,
         cache: Cache[R],
         namespace: str,
         on_change: Callable[[R | None, R | None], None],
         *,
         feed: Feed | None = None,
+        max_delay: float = _MAX_DELAY,
     ) -> None:
         self._store = store
         self._cache = cache
         self._namespace = namespace
         self._on_change = on_change
         self._feed = feed
+        self._max_delay = max_delay
         self._since: str | None = None
         self._delay = BASE_DELAY
         self._progress = asyncio.Event()
@@ -207,7 +210,7 @@ class Informer(Generic[R]):
             self._tried_at = self._time()
             # Also after an orderly end: a store whose watches end at once must not make us spin.
             await asyncio.sleep(self._delay)
-            self._delay = min(2 * self._delay, _MAX_DELAY)
+            self._delay = min(2 * self._delay, self._max_delay)
 
     async def caught_up(self, names: Collection[Name] | None = None) -> None:
         """Wait until the cache has seen what the store holds now, of `names` or of all. Raises `StoreError`."""

@@ -1,4 +1,4 @@
-"""The runtime's routing table: ChannelRoutings of the store, watched, compiled to what a turn needs.
+"""The runtime's routes: the contract, and the routing table, ChannelRoutings watched and compiled to what a turn needs.
 
 The runtime only reads: resolving is the operator's work. Lookups are in memory; a change is seen as soon as the store
 tells of it.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
-from lmos.operator.base import Store
+from lmos.conversation.errors import PlatformError
+from lmos.operator.base import Source
 from lmos.operator.cache import Cache, Informer
 from lmos.resources.routing import CapabilityGroup, ChannelRouting
 from lmos.router.base import Roster, RosterAgent, RosterCapability
@@ -17,7 +19,7 @@ from lmos.runtime.base import AgentAddress
 from lmos.telemetry import names
 from lmos.telemetry.logs import logger
 
-__all__ = ["Route", "RoutingTable", "compile_route"]
+__all__ = ["Labels", "Route", "Routes", "RoutesUnknown", "RoutingTable", "compile_route"]
 
 _log = logger("runtime")
 _LABELS = "labels"
@@ -49,20 +51,35 @@ def compile_route(routing: ChannelRouting) -> Route:
     )
 
 
+class RoutesUnknown(PlatformError):
+    """Nobody can say which routes there are."""
+
+
+class Routes(Protocol):
+    """Which agents serve a channel."""
+
+    async def find(self, tenant: str, channel: str, subset: str) -> Route | None:
+        """The route, or `None` when there is none. Raises `RoutesUnknown`."""
+        ...
+
+    def subsets(self, tenant: str, channel: str) -> list[str]:
+        """The subsets in which a channel exists, as far as is known, sorted: for error messages."""
+        ...
+
+
 class RoutingTable:
-    """Routes by tenant, channel and subset. `run()` it as a task for as long as lookups are wanted.
+    """`Routes` by tenant, channel and subset. `run()` it as a task for as long as lookups are wanted.
 
     `on_route` is called with each route that is new or changed.
     """
 
-    def __init__(self, store: Store, namespace: str, on_route: Callable[[Route], None] = lambda _: None) -> None:
-        self.store = store
+    def __init__(self, store: Source, namespace: str, on_route: Callable[[Route], None] = lambda _: None) -> None:
         self._on_route = on_route
         self._cache = Cache(ChannelRouting, {_LABELS: _labels})
         self._informer = Informer(store, self._cache, namespace, self._changed)
         self._routes: dict[Labels, Route] = {}
 
-    def find(self, tenant: str, channel: str, subset: str) -> Route | None:
+    async def find(self, tenant: str, channel: str, subset: str) -> Route | None:
         """The route, or `None` when no ChannelRouting has these labels."""
         return self._routes.get((tenant, channel, subset))
 
@@ -73,6 +90,11 @@ class RoutingTable:
     async def run(self) -> None:
         """Follow the store until cancelled; while it fails, lookups keep the last known state."""
         await self._informer.run()
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether the first listing is in the table."""
+        return self._informer.synced.is_set()
 
     async def synced(self) -> None:
         """Wait until the first listing is in the table."""

@@ -32,7 +32,7 @@ from lmos.router.clarifier import Clarifier
 from lmos.router.clarify import decline
 from lmos.runtime.base import AgentAddress, AgentClient, TurnLog, TurnSummary
 from lmos.runtime.flight import Flight
-from lmos.runtime.routes import Route, RoutingTable
+from lmos.runtime.routes import Route, Routes
 from lmos.runtime.translate import current_agent, route_decided, transcript, turn_event
 from lmos.telemetry import metrics, names
 from lmos.telemetry.logs import logger
@@ -67,7 +67,7 @@ class Runtime:
         self,
         *,
         log: TurnLog,
-        routes: RoutingTable,
+        routes: Routes,
         classifier: Classifier,
         clarifier: Clarifier,
         clients: Mapping[str, AgentClient],
@@ -84,7 +84,7 @@ class Runtime:
         self._flights: dict[TurnKey, Flight] = {}
 
     @property
-    def routes(self) -> RoutingTable:
+    def routes(self) -> Routes:
         return self._routes
 
     async def handle(
@@ -208,7 +208,7 @@ class Runtime:
 
     async def _play(self, turn: _Turn) -> None:
         request = turn.request
-        route = self._routes.find(request.tenant, request.channel, request.subset or STABLE)
+        route = await self._routes.find(request.tenant, request.channel, request.subset or STABLE)
         if route is None:
             raise self._not_found(request)
         turn.routed = True

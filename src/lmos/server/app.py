@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from lmos import __version__
 from lmos.conversation.events import event_adapter
-from lmos.operator.base import Store
+from lmos.operator.api import Lister
 from lmos.runtime.runtime import Runtime
 from lmos.server.chat import chat_router
 from lmos.server.errors import install_error_handlers
@@ -41,7 +41,7 @@ class _Rest(FastAPI):
         return super().openapi()
 
 
-def create_rest(runtime: Runtime, store: Store, *, namespace: str, resume_grace: float) -> FastAPI:
+def create_rest(runtime: Runtime, store: Lister, *, namespace: str, resume_grace: float) -> FastAPI:
     """The REST API with its OpenAPI document (`/openapi.json`, `/docs`)."""
     rest = _Rest(title="LMOS runtime", version=__version__, description=_DESCRIPTION, redoc_url=None)
     install_error_handlers(rest)

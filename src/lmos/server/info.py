@@ -8,11 +8,10 @@ from fastapi import APIRouter, Header, Path, Query
 from fastapi.responses import JSONResponse, Response
 
 from lmos.conversation.errors import RoutingNotFound
-from lmos.operator.api import find_channel, find_channels, find_routing
-from lmos.operator.base import Store
+from lmos.operator.api import Lister, find_channel, find_channels, find_routing
 from lmos.resources.agent import STABLE
 from lmos.resources.routing import CapabilityGroup
-from lmos.runtime.routes import Route, RoutingTable
+from lmos.runtime.routes import Route, Routes
 from lmos.server.wire import (
     Address,
     AgentInfo,
@@ -42,12 +41,12 @@ _NO_CHANNEL: dict[int | str, dict[str, Any]] = {
 }
 
 
-def agents_router(routes: RoutingTable) -> APIRouter:
+def agents_router(routes: Routes) -> APIRouter:
     """The agents of a channel, in the two shapes of the LMOS runtime."""
     router = APIRouter(prefix="/apis/v1", tags=["agents"])
 
-    def route(tenant: str, channel: str, subset: str | None) -> Route:
-        found = routes.find(tenant, channel, subset or STABLE)
+    async def route(tenant: str, channel: str, subset: str | None) -> Route:
+        found = await routes.find(tenant, channel, subset or STABLE)
         if found is None:
             raise RoutingNotFound(f"no routing for channel {channel!r} of tenant {tenant!r} in {subset or STABLE!r}")
         return found
@@ -59,7 +58,7 @@ def agents_router(routes: RoutingTable) -> APIRouter:
         subset: Annotated[Identifier | None, Query()] = None,
     ) -> AgentsInfo:
         """Agents that serve the channel in `subset` (`stable` if unset)."""
-        found = route(tenant, channel, subset)
+        found = await route(tenant, channel, subset)
         groups = found.routing.spec.capability_groups
         return AgentsInfo(subset=found.subset, agents=tuple(_agent_info(group, found) for group in groups))
 
@@ -71,13 +70,13 @@ def agents_router(routes: RoutingTable) -> APIRouter:
     )
     async def list_routed_agents(tenant: TenantId, channel: ChannelId, subset: Subset = None) -> list[RoutedAgentInfo]:
         """Agents that serve the channel, where they answer and which capabilities are routed to them."""
-        found = route(tenant, channel, subset)
+        found = await route(tenant, channel, subset)
         return [_routed_agent_info(group, found) for group in found.routing.spec.capability_groups]
 
     return router
 
 
-def channels_router(store: Store, default_namespace: str) -> APIRouter:
+def channels_router(store: Lister, default_namespace: str) -> APIRouter:
     """A tenant's Channels and their ChannelRoutings as resources."""
     router = APIRouter(prefix="/apis/v1/tenants/{tenantId}", tags=["channels"])
 

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
@@ -27,6 +25,7 @@ from lmos.operator.api import routes as operator_routes
 from lmos.operator.discovery.http import HttpDocuments
 from lmos.operator.manager import Manager
 from lmos.operator.sqlite import SqliteStore
+from lmos.operator.watch_api import watch_routes
 from lmos.protocols.arc.client import ArcClient
 from lmos.protocols.arc.server import arc_routes
 from lmos.protocols.arc.subscriptions import Limits
@@ -42,6 +41,7 @@ from lmos.runtime.runtime import Runtime
 from lmos.runtime.turn_log import SqlTurnLog
 from lmos.server.app import create_app, create_rest
 from lmos.server.arc import PlatformAgents
+from lmos.server.background import running
 from lmos.server.deciding import clarifier_for, classifier_for, encoders_for, model_for
 from lmos.server.folder import database_path, hold
 from lmos.server.health import health_routes
@@ -65,6 +65,7 @@ class Platform:
     store: SqliteStore
     manager: Manager
     runtime: Runtime
+    routes: RoutingTable
     agents: LocalAgents
     warmup: Warmup
     app: ASGIApp
@@ -100,9 +101,9 @@ class Platform:
             await stack.enter_async_context(manager)
             classifier = classifier_for(settings, encoders)
             warmup = Warmup(classifier)
-            await stack.enter_async_context(_running(warmup.run(), "warm-up"))
+            await stack.enter_async_context(running(warmup.run(), "warm-up"))
             routes = RoutingTable(store, settings.namespace, warmup.note)
-            await stack.enter_async_context(_running(routes.run(), "routing table"))
+            await stack.enter_async_context(running(routes.run(), "routing table"))
             await routes.synced()
             if settings.router_index:
                 await stack.enter_async_context(_shared_index(settings, store, encoders[-1]))
@@ -119,7 +120,7 @@ class Platform:
                 deadline=settings.turn_deadline,
             )
             stack.push_async_callback(runtime.aclose)
-            yield _compose(settings, store, manager, runtime, agents, warmup)
+            yield _compose(settings, store, manager, runtime, routes, agents, warmup)
 
     async def start(
         self, paths: Sequence[str | Path] = (), *, agents: Sequence[Agent] = (), resources: Sequence[Resource] = ()
@@ -151,7 +152,7 @@ class Platform:
     async def settled(self) -> None:
         """Wait until everything that the store holds now is reconciled and routable, and its agents are learnt."""
         await self.manager.settled()
-        await self.runtime.routes.caught_up()
+        await self.routes.caught_up()
         await self.warmup.done()
 
     def _local(self, agent: Agent) -> AgentResource:
@@ -163,6 +164,7 @@ def _compose(
     store: SqliteStore,
     manager: Manager,
     runtime: Runtime,
+    routes: RoutingTable,
     agents: LocalAgents,
     warmup: Warmup,
 ) -> Platform:
@@ -174,19 +176,9 @@ def _compose(
     rest = create_rest(runtime, store, namespace=settings.namespace, resume_grace=settings.resume_grace)
     arc = arc_routes(PlatformAgents(agents), limits=Limits(frame_bytes=settings.max_body_bytes))
     app = create_app(rest, not_ready=not_ready, arc=arc, max_body_bytes=settings.max_body_bytes)
-    operator_app = Starlette(routes=[*operator_routes(store), *health_routes(not_ready)])
-    return Platform(settings, store, manager, runtime, agents, warmup, app, operator_app, waiting_for)
-
-
-@asynccontextmanager
-async def _running(work: Coroutine[Any, Any, None], name: str) -> AsyncGenerator[None]:
-    task = asyncio.create_task(work, name=name)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    catalog = manager.catalog
+    operator_app = Starlette(routes=[*operator_routes(catalog), *watch_routes(catalog), *health_routes(not_ready)])
+    return Platform(settings, store, manager, runtime, routes, agents, warmup, app, operator_app, waiting_for)
 
 
 @asynccontextmanager
