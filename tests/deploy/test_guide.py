@@ -6,19 +6,23 @@ kwok's pods run nothing, so the operator that works there is a process beside it
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.deploy.chart import NAMESPACE, Helm, Manifests
+from lmos.operator import reasons
+from tests.deploy.chart import CHART, NAMESPACE, Helm, Manifests
 from tests.deploy.pod import Pod
-from tests.docs.pages import DOCS, ROOT, fences
+from tests.deploy.values import values_of
+from tests.docs.pages import DOCS, ROOT, fences, rows, spans_in
 from tests.docs.sandbox import as_shown, commands_of
 from tools.testcluster import Cluster
 
 _PAGE = DOCS / "guides/kubernetes.md"
+_TELEMETRY = (DOCS / "reference/telemetry.md").read_text()
 _INSTALLS, _UNINSTALLS = "helm install ", "helm uninstall "
 
 
@@ -39,6 +43,28 @@ def test_the_guide_works_as_it_is_written(helm: Helm, fresh_cluster: Cluster, tm
                     operator.enter_context(_operator(fresh_cluster, tmp_path))
                 done.append(command.line.split()[0])
     assert {"helm", "kubectl"} <= set(done)
+
+
+def test_the_guide_names_values_that_the_chart_has() -> None:
+    text = (CHART / "values.yaml").read_text()
+    known = {path for value in values_of(text) for path in _and_above(value.path)}
+    named = [span.split(":")[0].split("=")[0] for span in spans_in(_PAGE.read_text())]
+    values = {name for name in named if re.fullmatch(r"(operator|runtime|rbac|serviceMonitor|logging)\.[\w.]+", name)}
+    assert values - known == set()
+
+
+def test_the_guide_names_metrics_and_reasons_that_exist() -> None:
+    spans = spans_in(_PAGE.read_text())
+    assert [name for name in spans if re.fullmatch(r"[a-z]+(_[a-z]+)+", name) and name not in _TELEMETRY] == []
+    known = {value for name, value in vars(reasons).items() if name.isupper()}
+    table = [cells[0].strip("`") for cells in rows(_PAGE.read_text()) if re.fullmatch(r"`[A-Z]\w+`", cells[0])]
+    assert table
+    assert set(table) - known == set()
+
+
+def _and_above(path: str) -> list[str]:
+    names = path.split(".")
+    return [".".join(names[: count + 1]) for count in range(len(names))]
 
 
 class _Shell:
