@@ -15,6 +15,7 @@ __all__ = ["FlakyStore"]
 class FlakyStore:
     """Passes everything on to `inner`, except while it is told to fail.
 
+    `refused_at` has the times of lists and watches that came while it was disconnected.
     `writes` counts the calls of `apply` and `update_status` by kind, `needless` those that changed nothing.
     """
 
@@ -29,6 +30,7 @@ class FlakyStore:
         self._interludes: dict[tuple[str, str], Callable[[], Awaitable[None]]] = {}
         self.writes: Counter[tuple[str, str]] = Counter()
         self.needless = 0
+        self.refused_at: list[float] = []
 
     def fail(self, operation: str, times: int) -> None:
         """The next `times` calls of `operation` raise `StoreError` before they reach the store."""
@@ -95,6 +97,7 @@ class FlakyStore:
 
     def _check(self) -> None:
         if not self._connected.is_set():
+            self.refused_at.append(asyncio.get_running_loop().time())
             raise StoreError("not connected")
 
     async def _enter(self, operation: str, kind: str) -> None:

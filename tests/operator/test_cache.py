@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -222,19 +223,32 @@ async def test_a_pruned_change_log_is_survived(tmp_path: Path) -> None:
 
 async def test_attempts_slow_down_while_the_store_is_away_and_recover(feed: Feed) -> None:
     feed.seen.disconnect()
+    async with feed.running() as informer:
+        await asyncio.sleep(120)
+        pauses = [round(after - before, 3) for before, after in pairwise(feed.seen.refused_at)]
+        assert pauses[:4] == [0.2, 0.4, 0.8, 1.6]
+        assert pauses[-1] == 30.0
+        feed.seen.reconnect()
+        await asyncio.sleep(60)
+        assert informer.connected
+        feed.seen.refused_at.clear()
+        feed.seen.disconnect()
+        await asyncio.sleep(1)
+        pauses = [round(after - before, 3) for before, after in pairwise(feed.seen.refused_at)]
+        assert pauses[:1] == [0.4]
+
+
+async def test_a_fault_is_logged_once_for_each_reason_and_time(feed: Feed) -> None:
     with capture_logs() as logs:
-        async with feed.running() as informer:
-            await asyncio.sleep(120)
-            failed = [line["delay"] for line in logs]
-            assert failed[:4] == [0.2, 0.4, 0.8, 1.6]
-            assert failed[-1] == 30.0
-            feed.seen.reconnect()
-            await asyncio.sleep(60)
-            assert informer.connected
-            logs.clear()
-            feed.seen.disconnect()
-            await asyncio.sleep(0.1)
-            assert [line["delay"] for line in logs] == [0.2]
+        async with feed.running():
+            await asyncio.sleep(10)
+            for _ in range(2):
+                feed.seen.disconnect()
+                await asyncio.sleep(600)
+                feed.seen.reconnect()
+                await asyncio.sleep(60)
+    told = [(line["event"], line["error"]) for line in logs]
+    assert told == [(reasons.EVENT_WATCH_FAILED, "connection lost"), (reasons.EVENT_WATCH_FAILED, "not connected")] * 2
 
 
 async def test_a_quiet_watch_counts_as_connected_after_a_while(feed: Feed) -> None:

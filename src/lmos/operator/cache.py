@@ -204,8 +204,9 @@ class Informer(Generic[R]):
                 reason, self._since = metrics.WATCH_EXPIRED, None
                 self._log.warning(reasons.EVENT_WATCH_EXPIRED, error=str(fault))
             except StoreError as fault:
+                if str(fault) != str(self.fault):  # once for each reason, however long it lasts
+                    self._log.warning(reasons.EVENT_WATCH_FAILED, error=str(fault), delay=self._delay)
                 reason, self.connected, self.fault = metrics.WATCH_FAULT, False, fault
-                self._log.warning(reasons.EVENT_WATCH_FAILED, error=str(fault), delay=self._delay)
             metrics.WATCH_RESTARTS.labels(self._cache.kind, reason).inc()
             self._tried_at = self._time()
             # Also after an orderly end: a store whose watches end at once must not make us spin.

@@ -134,9 +134,10 @@ class RemoteOperator:
         self._met(watchable=False)
 
     def _met(self, *, watchable: bool) -> None:
-        if watchable is not self.watchable:
-            event = reasons.EVENT_OPERATOR_WATCHED if watchable else reasons.EVENT_OPERATOR_ASKED
-            _log.info(event, url=self.url)
+        if watchable and not self.watchable:
+            _log.info(reasons.EVENT_OPERATOR_WATCHED, url=self.url)
+        elif not watchable and self.watchable is not False:
+            _log.info(reasons.EVENT_OPERATOR_ASKED, url=self.url)
         self.watchable = watchable
 
     async def _get(self, path: str, namespace: str, *, subset: str | None = None) -> httpx2.Response:
