@@ -50,19 +50,22 @@ class RemoteOperator:
     `watchable` is `None` until the operator has answered; false for one of Eclipse LMOS.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, silence: float = SILENCE_SECONDS, ask_again: float = ASK_AGAIN_SECONDS) -> None:
         """Raises `StoreError` when `url` is none."""
         self.url = url.rstrip("/")
         self.watchable: bool | None = None
+        self._silence = silence
+        self._ask_again = ask_again
         self._unreadable: set[tuple[str, ...]] = set()
-        timeout = httpx2.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
         try:
-            self._http = httpx2.AsyncClient(base_url=self.url, timeout=timeout)
-            self._http.build_request("GET", "/")
-        except (httpx2.InvalidURL, ValueError) as error:
-            raise StoreError(f"{url!r} is no base URL of an operator ({error}); write http://HOST:PORT") from error
-        if httpx2.URL(self.url).scheme not in ("http", "https"):
-            raise StoreError(f"{url!r} is no base URL of an operator; write http://HOST:PORT")
+            base = httpx2.URL(self.url)
+            bad = "" if base.scheme in ("http", "https") and base.host else "scheme or host is missing"
+        except httpx2.InvalidURL as error:
+            bad = str(error)
+        if bad:
+            raise StoreError(f"{url!r} is no base URL of an operator ({bad}); write http://HOST:PORT")
+        timeout = httpx2.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
+        self._http = httpx2.AsyncClient(base_url=self.url, timeout=timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,7 +82,7 @@ class RemoteOperator:
             if answer.status_code != 404 or _refused(answer):
                 break
             await self._meet_original()
-            await asyncio.sleep(ASK_AGAIN_SECONDS)
+            await asyncio.sleep(self._ask_again)
         document = self._json(answer)
         self._met(watchable=True)
         wanted = dict(selector or {})
@@ -92,7 +95,7 @@ class RemoteOperator:
         """As `Store.watch`; ends when the operator stops. Of what is deleted, only the metadata are told."""
         path = f"/apis/v1/{kind_named(kind).plural}/watch"
         headers = {"x-namespace": namespace, "accept": "text/event-stream"}
-        timeout = httpx2.Timeout(SILENCE_SECONDS, connect=_CONNECT_SECONDS)
+        timeout = httpx2.Timeout(self._silence, connect=_CONNECT_SECONDS)
         try:
             async with self._http.stream(
                 "GET", path, params={"since": since}, headers=headers, timeout=timeout
@@ -104,7 +107,7 @@ class RemoteOperator:
                     yield self._event(kind, event, data)
         except httpx2.ReadTimeout as error:
             raise StoreError(
-                f"the operator at {self.url} has been silent for {SILENCE_SECONDS:g} s; the watch begins again"
+                f"the operator at {self.url} has been silent for {self._silence:g} s; the watch begins again"
             ) from error
         except httpx2.TransportError as error:
             raise self._unreachable(error) from error
