@@ -10,6 +10,7 @@ from pathlib import Path
 from prometheus_client.metrics import MetricWrapperBase
 
 from lmos.operator import metrics as operator_metrics
+from lmos.operator.metrics import Computed
 from lmos.telemetry import metrics, names
 from tests.docs.pages import ROOT, spans_in, tables, text_of
 
@@ -29,8 +30,11 @@ def _metrics() -> Iterator[tuple[str, tuple[str, tuple[str, ...]]]]:
             metric: object = getattr(module, name)
             if isinstance(metric, MetricWrapperBase):
                 (family,) = metric.describe()
+                assert family.documentation
                 suffix = "_total" if family.type == "counter" else ""
                 yield family.name + suffix, (family.type, tuple(vars(metric)["_labelnames"]))
+            elif isinstance(metric, Computed):
+                yield metric.name, ("gauge", metric.labels)
 
 
 def test_every_span_is_documented() -> None:

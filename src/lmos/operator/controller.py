@@ -23,7 +23,9 @@ from prometheus_client import Counter
 from lmos.operator import metrics, reasons
 from lmos.operator.base import Conflict, StoreError
 from lmos.operator.queue import KeyQueue, QueueClosed
+from lmos.telemetry import names
 from lmos.telemetry.logs import logger
+from lmos.telemetry.spans import tracer
 
 __all__ = ["Controller", "Reconcile", "Requeue", "TerminalError"]
 
@@ -93,10 +95,21 @@ class Controller(Generic[K]):
             with (
                 metrics.ACTIVE_WORKERS.labels(self._name).track_inprogress(),
                 metrics.RECONCILE_SECONDS.labels(self._name).time(),
+                tracer.start_as_current_span(names.SPAN_RECONCILE) as span,
             ):
-                await self._one(key)
+                result = await self._one(key)
+                span.set_attributes(
+                    {
+                        names.CONTROLLER: self._name,
+                        names.OBJECT_NAMESPACE: key[0],
+                        names.OBJECT_NAME: key[1],
+                        names.RECONCILE_RESULT: result,
+                    }
+                )
 
-    async def _one(self, key: K) -> None:
+    async def _one(self, key: K) -> str:
+        """Reconcile `key`, whatever happens; the result as metrics name it."""
+        result = metrics.RESULT_ERROR
         try:
             requeue = await self._limited(key)
         except TerminalError as fault:
@@ -134,7 +147,8 @@ class Controller(Generic[K]):
             else:
                 result = metrics.RESULT_REQUEUE if requeue.after is None else metrics.RESULT_REQUEUE_AFTER
                 self._queue.park(key, requeue.after)
-            metrics.RECONCILES.labels(self._name, result).inc()
+        metrics.RECONCILES.labels(self._name, result).inc()
+        return result
 
     async def _limited(self, key: K) -> Requeue | None:
         limit = asyncio.timeout(self._timeout)
@@ -147,7 +161,6 @@ class Controller(Generic[K]):
             raise
 
     def _failed(self, kind: Counter | None = None) -> None:
-        metrics.RECONCILES.labels(self._name, metrics.RESULT_ERROR).inc()
         metrics.RECONCILE_ERRORS.labels(self._name).inc()
         if kind is not None:
             kind.labels(self._name).inc()

@@ -29,7 +29,7 @@ from lmos.operator.discovery.base import Documents
 from lmos.operator.election import AlwaysLeading, Election, Fenced
 from lmos.operator.queue import BASE_DELAY, MAX_DELAY, KeyQueue
 from lmos.operator.recorder import Recorder, Silent
-from lmos.operator.views import Views, touched_by
+from lmos.operator.views import Views, resolved_channels, touched_by
 from lmos.operator.workloads import Service, Workload
 from lmos.resources.agent import Agent
 from lmos.resources.base import Resource, ResourceKey
@@ -187,6 +187,7 @@ class Manager:
         for kind in {informer.kind for informer in self.informers}:
             watched = [informer for informer in self.informers if informer.kind == kind]
             metrics.CACHE_LAST_EVENT_SECONDS.labels(kind).set_function(partial(_longest_silence, watched))
+        metrics.CHANNEL_RESOLVED.source = partial(resolved_channels, self._views)
         return self
 
     async def __aexit__(

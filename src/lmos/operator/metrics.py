@@ -5,15 +5,19 @@ Names and labels follow controller-runtime and client-go, so that dashboards mad
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 __all__ = [
     "ACTIVE_WORKERS",
     "ADMISSION_REVIEWS",
     "CACHE_LAST_EVENT_SECONDS",
     "CACHE_OBJECTS",
+    "CHANNEL_RESOLVED",
     "CLIENT_REQUESTS",
     "CLIENT_SECONDS",
     "DISCOVERY_FETCHES",
@@ -115,6 +119,36 @@ CACHE_OBJECTS = Gauge("lmos_cache_objects", "Objects that the operator knows", [
 CACHE_LAST_EVENT_SECONDS = Gauge(
     "lmos_cache_last_event_seconds", "Time since a watch told anything, news or that there are none", ["kind"]
 )
+
+
+class Computed(Collector):
+    """A gauge with labels that `source` tells anew each time it is read: (label values, number) pairs.
+
+    For what changes with objects that come and go: nothing has to be taken back.
+    """
+
+    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
+        self.name = name
+        self.labels = tuple(labels)
+        self.source: Callable[[], Iterable[tuple[Sequence[str], float]]] = tuple
+        self._text = text
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        return [GaugeMetricFamily(self.name, self._text, labels=self.labels)]
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        family = GaugeMetricFamily(self.name, self._text, labels=self.labels)
+        for values, number in self.source():
+            family.add_metric(values, number)
+        return [family]
+
+
+CHANNEL_RESOLVED = Computed(
+    "lmos_channel_resolved",
+    "1 if all that the Channel requires is provided, else 0; of at most 1,000 Channels, unresolved ones first",
+    ["namespace", "name", "tenant", "channel", "subset"],
+)
+REGISTRY.register(CHANNEL_RESOLVED)
 
 LEADING = Gauge("leader_election_master_status", "1 while this process leads, else 0", ["name"])
 

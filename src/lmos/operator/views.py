@@ -13,13 +13,14 @@ from lmos.operator.catalog import BY_LABELS
 from lmos.operator.discovery.services import anchor, selects
 from lmos.operator.workloads import Deployment, Rollout, Service, Workload
 from lmos.resources.agent import Agent
-from lmos.resources.channel import Channel
+from lmos.resources.channel import Channel, ResolveStatus
 from lmos.resources.routing import ChannelRouting
 
-__all__ = ["Views", "touched_by"]
+__all__ = ["Views", "resolved_channels", "touched_by"]
 
 _CAPABILITY = "capability"
 _NAMESPACE = "namespace"
+_SHOWN_CHANNELS = 1000
 _ANCHOR = "anchor"
 _POD_LABEL = "pod label"
 # Stands for "requires nothing": such a channel is resolved as soon as any agent serves it. No capability has this name.
@@ -76,6 +77,23 @@ class Views:
             for agent in self.agents.by_index(_CAPABILITY, (namespace, capability.name)):
                 found[agent.metadata.name] = agent
         return found.values()
+
+
+def resolved_channels(views: Views) -> Iterable[tuple[tuple[str, ...], float]]:
+    """For the metric: namespace, name, tenant, channel and subset of Channels with a status, and whether it is good.
+
+    Of very many, only some: unresolved ones before others.
+    """
+    unresolved: list[Channel] = []
+    resolved: list[Channel] = []
+    for channel in map(views.channels.get, views.channels.names()):
+        if channel is not None and channel.status is not None and channel.status.resolve_status is not None:
+            good = channel.status.resolve_status is ResolveStatus.RESOLVED
+            (resolved if good else unresolved).append(channel)
+    for number, channel in enumerate([*unresolved, *resolved][:_SHOWN_CHANNELS]):
+        meta = channel.metadata
+        labels = (meta.namespace, meta.name, channel.tenant or "", channel.channel or "", channel.subset)
+        yield labels, float(number >= len(unresolved))
 
 
 def touched_by(views: Views, old: Agent | None, new: Agent | None) -> set[Name]:

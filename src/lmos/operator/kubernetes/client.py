@@ -20,6 +20,8 @@ from lmos.operator.base import StoreError
 from lmos.operator.kubernetes.errors import Refusal, error_of
 from lmos.operator.kubernetes.transport import Answer, Stream, TooSlow, Transport, TransportError, Unreachable
 from lmos.operator.kubernetes.warnings import OnWarning, log_once, warnings_in
+from lmos.telemetry import names
+from lmos.telemetry.spans import detail
 
 __all__ = ["REQUEST_SECONDS", "Client", "Json"]
 
@@ -151,17 +153,19 @@ class Client:
     async def _once(self, call: _Call) -> Answer:
         began = asyncio.get_running_loop().time()
         code = _NO_ANSWER
-        try:
-            async with asyncio.timeout(call.seconds):
-                answer = await self._transport.request(
-                    call.method, call.path, query=call.query, body=call.body, content_type=call.content_type
-                )
-            code = str(answer.status)
-            return answer
-        except TimeoutError as error:
-            raise _too_slow(call) from error
-        finally:
-            self._observe(call, code, began)
+        with detail(names.SPAN_API_CALL, {names.HTTP_METHOD: call.method, names.URL_PATH: call.path}) as span:
+            try:
+                async with asyncio.timeout(call.seconds):
+                    answer = await self._transport.request(
+                        call.method, call.path, query=call.query, body=call.body, content_type=call.content_type
+                    )
+                code = str(answer.status)
+                span.set_attribute(names.HTTP_STATUS, answer.status)
+                return answer
+            except TimeoutError as error:
+                raise _too_slow(call) from error
+            finally:
+                self._observe(call, code, began)
 
     async def _opened(self, stack: AsyncExitStack, call: _Call) -> tuple[Stream, bytes]:
         """A stream, left by `stack`, and its body if that is an error's."""
