@@ -17,8 +17,9 @@ from structlog.testing import capture_logs
 from lmos.operator import reasons
 from lmos.operator.cache import Cache
 from lmos.operator.manager import OperatorStopped
+from lmos.operator.views import Views, resolved_channels
 from lmos.resources.agent import Endpoint
-from lmos.resources.channel import ResolveStatus
+from lmos.resources.channel import ChannelStatus, ResolveStatus
 from lmos.resources.routing import ChannelRouting
 from tests.operator.builders import agent, channel
 from tests.operator.recorded import Recorded
@@ -296,6 +297,33 @@ async def test_the_size_of_the_operators_caches_is_shown_and_no_other(world: Wor
         Cache(ChannelRouting).put(stored)
         shown = {kind: REGISTRY.get_sample_value("lmos_cache_objects", {"kind": kind}) for kind in KINDS}
         assert shown == {"Agent": 1, "Channel": 1, "ChannelRouting": 1}
+
+
+def _resolved(name: str) -> float | None:
+    labels = {"namespace": "default", "name": name, "tenant": "acme", "channel": "web", "subset": "stable"}
+    return REGISTRY.get_sample_value("lmos_channel_resolved", labels)
+
+
+async def test_whether_each_channel_is_resolved_is_shown_while_it_exists(world: World) -> None:
+    await world.put(BILLING, WEB, channel(("missing", "*"), name="app"))
+    async with world.manager() as manager:
+        await manager.settled()
+        assert (_resolved("web"), _resolved("app"), _resolved("nowhere")) == (1, 0, None)
+        await world.remove(BILLING)
+        await world.remove(channel(("missing", "*"), name="app"))
+        await manager.settled()
+        assert (_resolved("web"), _resolved("app")) == (0, None)
+
+
+async def test_of_very_many_channels_unresolved_ones_are_shown_first() -> None:
+    views = Views()
+    for number in range(1500):
+        status = ChannelStatus(resolve_status=ResolveStatus.UNRESOLVED if number % 100 == 0 else ResolveStatus.RESOLVED)
+        web = channel(name=f"c{number}").model_copy(update={"status": status})
+        views.channels.put(web.with_meta(resource_version="1"))
+    shown = list(resolved_channels(views))
+    assert len(shown) == 1000
+    assert [number for _, number in shown] == [0.0] * 15 + [1.0] * 985
 
 
 async def test_settled_of_some_keys_waits_for_these(world: World) -> None:
