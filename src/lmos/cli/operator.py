@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from lmos.settings import Settings
 
 __all__ = ["operator"]
+
+PATIENCE_SECONDS: Final = 30.0
+"""How long a reader may take nothing of what it is sent."""
 
 Namespaces = Annotated[
     str | None,
@@ -101,7 +104,7 @@ async def _run(settings: Settings) -> None:
 
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(until_stopped(lambda: log.info(names.EVENT_STOPPING)))
-        sock = listen(settings.host, settings.port, option="--port")
+        sock = listen(settings.host, settings.port, patience=PATIENCE_SECONDS)
         stack.callback(sock.close)
         probing = listen(settings.host, settings.metrics_port, option="--metrics-port")
         stack.callback(probing.close)

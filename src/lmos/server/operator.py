@@ -24,10 +24,12 @@ from lmos.operator.kubernetes.connect import connect
 from lmos.operator.kubernetes.errors import Forbidden, NotServed, Unauthorized
 from lmos.operator.kubernetes.events import KubernetesRecorder
 from lmos.operator.kubernetes.lease import LeaseElection
+from lmos.operator.kubernetes.namespaces import AbsentNamespaces
 from lmos.operator.kubernetes.store import KubernetesStore
 from lmos.operator.manager import Manager
 from lmos.operator.probes import stuck, waiting_for
 from lmos.operator.watch_api import watch_routes
+from lmos.server.background import running
 from lmos.server.health import actuator_routes, health_routes
 from lmos.settings import Settings
 
@@ -44,6 +46,7 @@ class OperatorProcess:
     client: Client
     manager: Manager
     election: LeaseElection | None
+    absent: AbsentNamespaces
     app: ASGIApp
     probes: ASGIApp
     stopping: bool = False
@@ -79,7 +82,9 @@ class OperatorProcess:
                 argo_rollouts=settings.discovery and settings.argo_rollouts,
             )
             await stack.enter_async_context(manager)
-            yield _compose(client, manager, election)
+            absent = AbsentNamespaces(client, settings.namespaces)
+            await stack.enter_async_context(running(absent.run(), "namespaces"))
+            yield _compose(client, manager, election, absent)
 
     def stuck(self) -> list[str]:
         """Why this process should be started again."""
@@ -87,8 +92,10 @@ class OperatorProcess:
 
     def not_ready(self) -> list[str]:
         """What it waits for; nothing while it is ready, whether it leads or stands by."""
-        stopping = ["nothing more: it stops"] if self.stopping else []
-        return stopping or waiting_for(self.manager, self.election, lasting=_lasting)
+        if self.stopping:
+            return ["nothing more: it stops"]
+        absent = [f"namespace {name!r}, which does not exist" for name in self.absent.names]
+        return waiting_for(self.manager, self.election, lasting=_lasting) + absent
 
     def stop(self) -> None:
         """Take no more readers, and end what they follow; the end of `open` does the rest."""
@@ -96,7 +103,9 @@ class OperatorProcess:
         self.manager.catalog.close()
 
 
-def _compose(client: Client, manager: Manager, election: LeaseElection | None) -> OperatorProcess:
+def _compose(
+    client: Client, manager: Manager, election: LeaseElection | None, absent: AbsentNamespaces
+) -> OperatorProcess:
     catalog = manager.catalog
 
     def not_ready() -> Sequence[str]:
@@ -107,7 +116,7 @@ def _compose(client: Client, manager: Manager, election: LeaseElection | None) -
 
     app = Starlette(routes=[*api_routes(catalog), *watch_routes(catalog)])
     probes = Starlette(routes=[*health_routes(not_ready, stuck=stuck), *actuator_routes(not_ready, stuck=stuck)])
-    process = OperatorProcess(client, manager, election, app, probes)
+    process = OperatorProcess(client, manager, election, absent, app, probes)
     return process
 
 

@@ -23,12 +23,17 @@ class PortInUse(Exception):
     """The address cannot be listened on."""
 
 
-def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises `PortInUse`, which names the `option` to change."""
+def listen(host: str, port: int, *, option: str = "--port", patience: float | None = None) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises `PortInUse`, which names the `option` to change.
+
+    A peer that takes nothing of what it is sent for `patience` seconds is disconnected; else it may stay for ever.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sets TCP_NODELAY only where the protocol is named; without it two small frames in a row take 40 ms.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if patience is not None and hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
     try:
         sock.bind((host, port))
         sock.listen(1024)
