@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 from lmos.clock import SystemClock
 from lmos.database.engine import Database
 from lmos.operator.base import Store
@@ -20,9 +22,10 @@ from lmos.operator.sqlite import SqliteStore
 from lmos.resources.agent import Agent, AgentSpec
 from lmos.resources.base import ObjectMeta
 from lmos.resources.kinds import KINDS
+from lmos.testing.api_server import ApiServer
 from tools.testcluster import API, Cluster
 
-__all__ = ["NAMESPACES", "Backend", "KubernetesBackend", "SqliteBackend"]
+__all__ = ["NAMESPACES", "Backend", "KubernetesBackend", "SimulatedBackend", "SqliteBackend"]
 
 NAMESPACES = ("default", "n1", "n2")
 """Those that the suites use."""
@@ -144,6 +147,28 @@ asyncio.run(main())
         client = Client(transport_to(configuration(kubeconfig=str(self._cluster.kubeconfig()))))
         self._opened.append(client)
         return client
+
+
+class SimulatedBackend:
+    """The simulated API server, as the same store sees it."""
+
+    collects_within = 1.0
+
+    def __init__(self) -> None:
+        self._server = ApiServer(SystemClock(), namespaces=NAMESPACES, collect_after=0.05)
+
+    def open(self) -> Store:
+        return KubernetesStore(Client(self._server.transport()))
+
+    def apply_elsewhere(self, name: str) -> float:
+        pytest.skip("a simulated server is of one process")
+
+    async def outdate(self, store: Store) -> None:
+        await store.apply(_filler("newer"), field_manager="test")
+        self._server.compact()
+
+    async def aclose(self) -> None:
+        """Nothing."""
 
 
 def _filler(description: str) -> Agent:

@@ -9,7 +9,7 @@ import pytest
 
 from lmos.operator.base import Store
 from lmos.resources.crds import crds_yaml
-from tests.operator.backends import NAMESPACES, Backend, KubernetesBackend, SqliteBackend
+from tests.operator.backends import NAMESPACES, Backend, KubernetesBackend, SimulatedBackend, SqliteBackend
 from tests.operator.world import World, open_world
 from tools.testcluster import API_SERVER, CONTROLLERS, Binaries, Cluster
 
@@ -30,13 +30,15 @@ def contract_cluster(programs: Binaries) -> Iterator[Cluster]:
 
 
 @pytest.fixture(
-    params=["sqlite", pytest.param("kubernetes", marks=[pytest.mark.cluster, pytest.mark.timeout(90)])],
+    params=["sqlite", "simulated", pytest.param("kubernetes", marks=[pytest.mark.cluster, pytest.mark.timeout(90)])],
 )
 async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
     """Each storage that there is, empty."""
     backend: Backend
     if request.param == "sqlite":
         backend = SqliteBackend(tmp_path / "lmos.db")
+    elif request.param == "simulated":
+        backend = SimulatedBackend()
     else:
         backend = KubernetesBackend(request.getfixturevalue("contract_cluster"))
     yield backend
