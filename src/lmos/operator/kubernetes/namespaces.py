@@ -16,7 +16,7 @@ from lmos.telemetry.logs import logger
 
 __all__ = ["AbsentNamespaces"]
 
-_AGAIN_SECONDS: Final = 10.0
+_AGAIN_SECONDS: Final = 5.0
 
 _log = logger("operator")
 
