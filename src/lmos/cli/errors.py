@@ -27,6 +27,7 @@ EXPECTED: Final = (
     "lmos.router.evaluation.data:DataError",
     "lmos.conversation.errors:TurnError",
     "lmos.server.serve:PortInUse",
+    "lmos.server.tls:BadCertificate",
     "lmos.telemetry.export:CannotExport",
     "lmos.server.folder:DataFolderInUse",
     "builtins:OSError",

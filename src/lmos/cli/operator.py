@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Annotated, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
 from lmos.cli.configuration import load_settings
+from lmos.cli.errors import CommandError
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from lmos.settings import Settings
 
 __all__ = ["operator"]
@@ -41,6 +45,19 @@ Discovery = Annotated[
 ArgoRollouts = Annotated[
     bool | None, Parameter(help="Discovery looks at Argo's Rollouts too. [env var: LMOS_ARGO_ROLLOUTS]")
 ]
+Admission = Annotated[
+    Literal["off", "warn", "deny"] | None,
+    Parameter(help="Serve the admission webhook, which warns or denies. [env var: LMOS_ADMISSION]"),
+]
+AdmissionPort = Annotated[
+    int | None, Parameter(help="Port of the webhook; 0 takes a free one. [env var: LMOS_ADMISSION_PORT]")
+]
+AdmissionCert = Annotated[
+    Path | None, Parameter(help="Certificate of the webhook, a PEM file. [env var: LMOS_ADMISSION_CERT]")
+]
+AdmissionKey = Annotated[
+    Path | None, Parameter(help="Key of that certificate, a PEM file. [env var: LMOS_ADMISSION_KEY]")
+]
 Kubeconfig = Annotated[
     str | None,
     Parameter(
@@ -62,6 +79,10 @@ def operator(
     lease_namespace: LeaseNamespace = None,
     discovery: Discovery = None,
     argo_rollouts: ArgoRollouts = None,
+    admission: Admission = None,
+    admission_port: AdmissionPort = None,
+    admission_cert: AdmissionCert = None,
+    admission_key: AdmissionKey = None,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
@@ -79,9 +100,18 @@ def operator(
         lease_namespace=lease_namespace,
         discovery=discovery,
         argo_rollouts=argo_rollouts,
+        admission=admission,
+        admission_port=admission_port,
+        admission_cert=admission_cert,
+        admission_key=admission_key,
         kubeconfig=kubeconfig,
         context=context,
     )
+    if settings.admission != "off" and not (settings.admission_cert and settings.admission_key):
+        raise CommandError(
+            "the admission webhook has no certificate",
+            "name PEM files with --admission-cert and --admission-key (LMOS_ADMISSION_CERT, LMOS_ADMISSION_KEY)",
+        )
     import uvloop
 
     from lmos.cli.serving_log import configure_log
@@ -111,6 +141,24 @@ async def _run(settings: Settings) -> None:
         process = await stack.enter_async_context(OperatorProcess.open(settings))
         await stack.enter_async_context(serving(process.probes, probing, shutdown_seconds=1))
         await stack.enter_async_context(serving(process.app, sock, shutdown_seconds=1))
+        addresses = f"operator at http://{address_of(sock)}, probes and metrics at http://{address_of(probing)}"
+        if process.admission is not None:
+            addresses += f", webhook at https://{await _serve_webhook(stack, settings, process.admission)}"
         stack.callback(process.stop)
-        print(f"operator at http://{address_of(sock)}, probes and metrics at http://{address_of(probing)}", flush=True)
+        print(addresses, flush=True)
         await stop.event.wait()
+
+
+async def _serve_webhook(stack: AsyncExitStack, settings: Settings, app: ASGIApp) -> str:
+    """Where it is served."""
+    from lmos.cli.addresses import address_of
+    from lmos.operator.admission import PATH
+    from lmos.server.serve import listen, serving
+    from lmos.server.tls import renewed_certificate
+
+    sock = listen(settings.host, settings.admission_port, option="--admission-port")
+    stack.callback(sock.close)
+    cert, key = settings.admission_cert or Path(), settings.admission_key or Path()
+    tls = await stack.enter_async_context(renewed_certificate(cert, key))
+    await stack.enter_async_context(serving(app, sock, shutdown_seconds=1, tls=tls))
+    return f"{address_of(sock)}{PATH}"

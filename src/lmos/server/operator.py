@@ -31,6 +31,7 @@ from lmos.operator.probes import stuck, waiting_for
 from lmos.operator.watch_api import watch_routes
 from lmos.server.background import running
 from lmos.server.health import actuator_routes, health_routes
+from lmos.server.webhook import webhook
 from lmos.settings import Settings
 
 __all__ = ["OperatorProcess"]
@@ -49,6 +50,8 @@ class OperatorProcess:
     absent: AbsentNamespaces
     app: ASGIApp
     probes: ASGIApp
+    admission: ASGIApp | None
+    """The admission webhook, where the settings want one."""
     stopping: bool = False
 
     @staticmethod
@@ -84,7 +87,11 @@ class OperatorProcess:
             await stack.enter_async_context(manager)
             absent = AbsentNamespaces(client, settings.namespaces)
             await stack.enter_async_context(running(absent.run(), "namespaces"))
-            yield _compose(client, manager, election, absent)
+            admission = None
+            if settings.admission != "off":
+                guard = webhook(manager, client, settings.admission, settings.namespaces)
+                admission = await stack.enter_async_context(guard)
+            yield _compose(client, manager, election, absent, admission)
 
     def stuck(self) -> list[str]:
         """Why this process should be started again."""
@@ -104,7 +111,11 @@ class OperatorProcess:
 
 
 def _compose(
-    client: Client, manager: Manager, election: LeaseElection | None, absent: AbsentNamespaces
+    client: Client,
+    manager: Manager,
+    election: LeaseElection | None,
+    absent: AbsentNamespaces,
+    admission: ASGIApp | None,
 ) -> OperatorProcess:
     catalog = manager.catalog
 
@@ -116,7 +127,7 @@ def _compose(
 
     app = Starlette(routes=[*api_routes(catalog), *watch_routes(catalog)])
     probes = Starlette(routes=[*health_routes(not_ready, stuck=stuck), *actuator_routes(not_ready, stuck=stuck)])
-    process = OperatorProcess(client, manager, election, absent, app, probes)
+    process = OperatorProcess(client, manager, election, absent, app, probes, admission)
     return process
 
 

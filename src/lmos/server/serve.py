@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -64,11 +65,13 @@ async def serving(
     *,
     shutdown_seconds: int = SHUTDOWN_SECONDS,
     give_up: Callable[[], Awaitable[None]] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncGenerator[None]:
     """Serve `app` on `sock` for the body of the context; at its end open requests get `shutdown_seconds` to finish.
 
     Then `give_up` ends the work behind them, so that they can still be answered; those that remain are cancelled.
-    Signals are the caller's. Offers to upgrade to HTTP/2 (h2c), as JVM clients send them, are ignored.
+    With `tls` it speaks https. Signals are the caller's. Offers to upgrade to HTTP/2 (h2c), as JVM clients send them,
+    are ignored.
     """
     quiet_uvicorn()
     config = uvicorn.Config(
@@ -79,6 +82,7 @@ async def serving(
         lifespan="off",
         ws_ping_interval=20.0,
         server_header=False,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         timeout_graceful_shutdown=shutdown_seconds if give_up is None else shutdown_seconds + FAREWELL_SECONDS,
     )
     server = _Server(config)

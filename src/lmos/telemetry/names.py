@@ -46,6 +46,9 @@ METRIC_RUNNING_TURNS: Final = "lmos_turns_running"
 
 # Log events
 EVENT_STOPPING: Final = "stopping"
+EVENT_CERTIFICATE_RENEWED: Final = "certificate renewed"
+EVENT_CERTIFICATE_BAD: Final = "certificate not renewed, the old one serves"
+EVENT_OWN_NAME_UNKNOWN: Final = "own name unknown, own writes are judged too"
 EVENT_TURN_FAILED: Final = "turn failed"
 EVENT_TURN_CRASHED: Final = "turn crashed"
 EVENT_TURN_NOT_RECORDED: Final = "turn not recorded"
