@@ -105,9 +105,9 @@ acme-web   RESOLVED         acme     web       stable   0s
 
 def test_wide_output_has_more_columns(applied: Lmos) -> None:
     assert applied("get", "ag", "-o", "wide").timeless == snapshot("""\
-NAME       READY   CHANNELS   TENANTS    PROTOCOL   URL                  REASON   AGE
-billing            ["web"]    ["acme"]   arc        http://127.0.0.1:9            0s
-contract           ["web"]               arc        http://127.0.0.1:9            0s
+NAME       READY   CHANNELS   TENANTS    PROTOCOL   URL                  REASON     AGE
+billing    True    ["web"]    ["acme"]   arc        http://127.0.0.1:9   Declared   0s
+contract   True    ["web"]               arc        http://127.0.0.1:9   Declared   0s
 """)
 
 
@@ -264,6 +264,9 @@ Serves:
   acme-web   acme     web       stable   view-bill@1.2.0
 Near Misses:
   channel acme-ivr, view-bill: serves channels 'web'; the label 'channel' is 'ivr'; provides '1.2.0', outside '^2.0.0' (ChannelNotSupported)
+Conditions:
+  TYPE    STATUS   SINCE   REASON     MESSAGE
+  Ready   True     0s      Declared   capabilities: 1, channels: 1
 """)
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from lmos.cli.columns import age
 from lmos.cli.sheet import Sheet
 from lmos.cli.terminal import Cell, status_text
+from lmos.cli.workspace import Happening
 from lmos.resources.agent import Agent
 from lmos.resources.base import Condition, Resource
 from lmos.resources.channel import Channel, NearMiss, RequiredCapability
@@ -51,8 +52,10 @@ class Around:
                         yield channel, miss
 
 
-def describe_resource(resource: Resource, around: Around, now: datetime) -> Text:
-    """The description, without line end."""
+def describe_resource(
+    resource: Resource, around: Around, now: datetime, happenings: Sequence[Happening] | None = None
+) -> Text:
+    """The description, without line end. `happenings` are its events, `None` where nobody keeps them."""
     sheet = Sheet()
     _head(sheet, resource, now)
     match resource:
@@ -66,6 +69,8 @@ def describe_resource(resource: Resource, around: Around, now: datetime) -> Text
             _rollout(sheet, resource)
         case _:
             raise AssertionError(f"no description of {resource.KIND}")
+    if happenings is not None:
+        _events(sheet, happenings, now)
     return sheet.text
 
 
@@ -185,3 +190,13 @@ def _labels(routing: ChannelRouting) -> tuple[str, str, str]:
 def _conditions(sheet: Sheet, conditions: Sequence[Condition], now: datetime) -> None:
     rows = [(c.type, status_text(c.status), age(c.last_transition_time, now), c.reason, c.message) for c in conditions]
     sheet.section("Conditions", ("TYPE", "STATUS", "SINCE", "REASON", "MESSAGE"), rows)
+
+
+def _events(sheet: Sheet, happenings: Sequence[Happening], now: datetime) -> None:
+    rows = [(h.type, h.reason, _happened(h, now), h.source, h.message) for h in happenings]
+    sheet.section("Events", ("TYPE", "REASON", "AGE", "FROM", "MESSAGE"), rows)
+
+
+def _happened(happening: Happening, now: datetime) -> str:
+    ago = age(happening.at, now)
+    return ago if happening.count < 2 else f"{ago} (x{happening.count})"

@@ -6,7 +6,6 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -15,18 +14,11 @@ from rich.text import Text
 from lmos.cli.columns import headers_of, row_of
 from lmos.cli.documents import print_resources
 from lmos.cli.errors import CommandError
-from lmos.cli.options import (
-    DEFAULT_DATA,
-    AllNamespaces,
-    Data,
-    ListFormat,
-    Namespace,
-    Selector,
-    namespace_or_default,
-)
+from lmos.cli.options import AllNamespaces, ListFormat, Namespace, Selector
 from lmos.cli.selection import LabelSelector, Target, parse_selector, parse_targets, qualified
 from lmos.cli.terminal import error_console, output_console, table
-from lmos.cli.workspace import listed, opened_if_there
+from lmos.cli.where import HERE, Where
+from lmos.cli.workspace import Workspace, listed
 from lmos.operator.base import ALL_NAMESPACES, Store
 from lmos.resources.base import Resource
 from lmos.resources.kinds import Kind, kind_named
@@ -49,32 +41,35 @@ def get(
     output: ListFormat = "table",
     no_headers: NoHeaders = False,
     watch: Watch = False,
-    data: Data = DEFAULT_DATA,
+    where: Where = HERE,
 ) -> int:
     """Show agents, channels, routings and rollouts.
 
-    Reads the data folder; the platform need not be running.
+    Reads the data folder, where the platform need not be running, or a cluster.
     """
+    workspace = where.workspace()
     wanted = parse_targets(targets)
     named = any(target.name is not None for target in wanted)
     if named and all_namespaces:
         raise CommandError("a name cannot be looked up in all namespaces", "leave out -A, or name the type only")
     if named and selector:
         raise CommandError("names and a selector exclude each other", "leave out -l, or name the type only")
-    scope = ALL_NAMESPACES if all_namespaces else namespace_or_default(namespace)
+    scope = ALL_NAMESPACES if all_namespaces else workspace.namespace(namespace)
     labels = parse_selector(selector)
     printer = _Printer(output, namespaces=all_namespaces, headers=not no_headers)
     if watch:
-        _watch(data, wanted, scope, labels, printer)
+        _watch(workspace, wanted, scope, labels, printer)
         return 0
-    found, missing = asyncio.run(_read(data, wanted, scope, labels))
+    found, missing = asyncio.run(_read(workspace, wanted, scope, labels))
     if found or not named:
         printer.show_all(found, single=named and len(wanted) == 1)
     _report(found, missing, scope, output)
     return 1 if missing else 0
 
 
-def _watch(data: Path, wanted: Sequence[Target], scope: str, labels: LabelSelector, printer: _Printer) -> None:
+def _watch(
+    workspace: Workspace, wanted: Sequence[Target], scope: str, labels: LabelSelector, printer: _Printer
+) -> None:
     from lmos.cli.watching import watch
 
     kinds = list(dict.fromkeys(target.kind for target in wanted))
@@ -85,7 +80,7 @@ def _watch(data: Path, wanted: Sequence[Target], scope: str, labels: LabelSelect
     def chosen(resource: Resource) -> bool:
         return labels.matches(resource.metadata.labels) and (not names or resource.metadata.name in names)
 
-    asyncio.run(watch(data, kinds[0].kind, scope, chosen, printer.show_next))
+    asyncio.run(watch(workspace, kinds[0].kind, scope, chosen, printer.show_next))
 
 
 async def find(
@@ -93,21 +88,24 @@ async def find(
 ) -> list[Resource]:
     """The objects that `wanted` names, or selects when it names none, each once and in that order."""
     found: dict[str, Resource] = {}
-    by_kind: dict[str, tuple[Resource, ...]] = {}
     for target in wanted:
-        kind = target.kind.kind
-        if kind not in by_kind:
-            by_kind[kind] = await listed(store, kind, namespace)
-        for resource in by_kind[kind]:
-            if selector.matches(resource.metadata.labels) and target.name in (None, resource.metadata.name):
+        for resource in await _meant(store, target, namespace):
+            if selector.matches(resource.metadata.labels):
                 found.setdefault(str(resource.key), resource)
     return list(found.values())
 
 
+async def _meant(store: Store | None, target: Target, namespace: str) -> Sequence[Resource]:
+    if target.name is None:
+        return await listed(store, target.kind.kind, namespace)
+    resource = None if store is None else await store.get(target.kind.kind, namespace, target.name)
+    return [] if resource is None else [resource]
+
+
 async def _read(
-    data: Path, wanted: Sequence[Target], namespace: str, selector: LabelSelector
+    workspace: Workspace, wanted: Sequence[Target], namespace: str, selector: LabelSelector
 ) -> tuple[list[Resource], list[Target]]:
-    async with opened_if_there(data) as store:
+    async with workspace.opened_if_there() as store:
         found = await find(store, wanted, namespace, selector)
     keys = {(resource.KIND, resource.metadata.name) for resource in found}
     return found, [target for target in wanted if target.name and (target.kind.kind, target.name) not in keys]

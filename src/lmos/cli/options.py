@@ -36,7 +36,8 @@ Namespace = Annotated[
     str | None,
     Parameter(
         name=["--namespace", "-n"],
-        help=f"Namespace of the objects; `LMOS_NAMESPACE`, else `{DEFAULT_NAMESPACE}`, when not given.",
+        help=f"Namespace of the objects; when not given `LMOS_NAMESPACE`, else `{DEFAULT_NAMESPACE}`, on a cluster the "
+        "context's.",
         show_default=False,
     ),
 ]

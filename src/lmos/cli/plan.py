@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Parameter
@@ -13,12 +12,15 @@ from rich.text import Text
 
 from lmos.cli.documents import print_document
 from lmos.cli.errors import CommandError
-from lmos.cli.options import DEFAULT_DATA, Data, Filenames, Namespace, ReportFormat, namespace_or_default
+from lmos.cli.options import Filenames, Namespace, ReportFormat
 from lmos.cli.selection import parse_targets
 from lmos.cli.terminal import error_console, output_console, table
-from lmos.cli.workspace import listed, load_manifests, opened_if_there
+from lmos.cli.where import HERE, Where
+from lmos.cli.workspace import Workspace, listed, load_manifests
+from lmos.resources.agent import Agent
 from lmos.resources.base import Resource, ResourceKey
-from lmos.resources.kinds import KINDS, kind_named
+from lmos.resources.channel import Channel
+from lmos.resources.kinds import kind_named
 
 if TYPE_CHECKING:
     from lmos.operator.plan import ChannelPlan, Plan, Provider
@@ -40,20 +42,23 @@ def plan(
     ] = (),
     namespace: Namespace = None,
     output: ReportFormat = "table",
-    data: Data = DEFAULT_DATA,
+    where: Where = HERE,
 ) -> int:
     """Show which channels would change provider or become unresolved, without applying anything.
 
-    Exits with 2 when a channel would become unresolved (or a new one would be), 1 for bad input, else 0. Works on an
-    empty or missing data folder; the platform need not be running.
+    Exits with 2 when a channel would become unresolved (or a new one would be), 1 for bad input, else 0. Compares with
+    the data folder, which may be missing, or with a cluster; the platform need not be running.
     """
     from lmos.operator.plan import plan as compare
 
     if not filename and not delete:
         raise CommandError("there is nothing to plan", "write -f PATH, --delete TYPE/NAME, or both")
-    changes = [item.resource for item in load_manifests(filename, namespace)]
-    deletions = _deletions(delete, namespace_or_default(namespace))
-    current = asyncio.run(_read(data))
+    workspace = where.workspace()
+    loaded = load_manifests(workspace, filename, namespace) if filename else []
+    workspace.accept(loaded)
+    changes = [item.resource for item in loaded]
+    deletions = _deletions(delete, workspace.namespace(namespace)) if delete else []
+    current = asyncio.run(_read(workspace, [*(resource.key for resource in changes), *deletions]))
     for key in deletions:
         if all(key != resource.key for resource in current):
             kind = kind_named(key.kind)
@@ -76,10 +81,12 @@ def _deletions(words: Sequence[str], namespace: str) -> list[ResourceKey]:
     return [ResourceKey(kind=t.kind.kind, namespace=namespace, name=t.name or "") for t in targets]
 
 
-async def _read(data: Path) -> list[Resource]:
-    """Everything: what decides how channels resolve, and what may be deleted."""
-    async with opened_if_there(data) as store:
-        return [resource for kind in KINDS for resource in await listed(store, kind.kind)]
+async def _read(workspace: Workspace, touched: Sequence[ResourceKey]) -> list[Resource]:
+    """What decides how channels resolve in the namespaces of `touched`, and what of that may be deleted."""
+    kinds = {Agent.KIND, Channel.KIND, *(key.kind for key in touched)}
+    namespaces = sorted({key.namespace for key in touched})
+    async with workspace.opened_if_there() as store:
+        return [r for namespace in namespaces for kind in sorted(kinds) for r in await listed(store, kind, namespace)]
 
 
 def _print(result: Plan) -> None:

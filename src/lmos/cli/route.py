@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -11,9 +10,10 @@ from rich.text import Text
 
 from lmos.cli.documents import print_document
 from lmos.cli.errors import CommandError
-from lmos.cli.options import DEFAULT_DATA, Data, Namespace, ReportFormat, namespace_or_default
+from lmos.cli.options import Namespace, ReportFormat
 from lmos.cli.terminal import output_console, status_text, table
-from lmos.cli.workspace import listed, opened_if_there
+from lmos.cli.where import HERE, Where
+from lmos.cli.workspace import Workspace, listed
 from lmos.resources.agent import STABLE
 from lmos.resources.routing import ChannelRouting
 
@@ -36,14 +36,16 @@ def route(
     explicit_agent: Annotated[str | None, Parameter(help="An agent that the caller names.")] = None,
     namespace: Namespace = None,
     output: ReportFormat = "table",
-    data: Data = DEFAULT_DATA,
+    where: Where = HERE,
 ) -> None:
     """Decide which agent would answer a query, and show why: candidates, scores and the examples that matched.
 
-    Decides as the platform does, on the ChannelRouting in the data folder; the platform need not be running.
+    Decides as the platform does, on the ChannelRouting in the data folder or a cluster; the platform need not be
+    running.
     """
-    scope = namespace_or_default(namespace)
-    routing = asyncio.run(find_routing(data, scope, tenant, channel, subset))
+    workspace = where.workspace()
+    scope = workspace.namespace(namespace)
+    routing = asyncio.run(find_routing(workspace, scope, tenant, channel, subset))
     decision = asyncio.run(_decide(query, routing, current_agent, explicit_agent))
     if output == "table":
         _print(decision)
@@ -51,9 +53,9 @@ def route(
         print_document(_document(query, routing, decision), output)
 
 
-async def find_routing(data: Path, namespace: str, tenant: str, channel: str, subset: str) -> ChannelRouting:
+async def find_routing(workspace: Workspace, namespace: str, tenant: str, channel: str, subset: str) -> ChannelRouting:
     """The ChannelRouting with these labels. Raises `CommandError` naming those that exist."""
-    async with opened_if_there(data) as store:
+    async with workspace.opened_if_there() as store:
         found = await listed(store, ChannelRouting.KIND, namespace)
     routings = [routing for routing in found if isinstance(routing, ChannelRouting)]
     for routing in routings:
@@ -62,7 +64,9 @@ async def find_routing(data: Path, namespace: str, tenant: str, channel: str, su
     known = ", ".join(f"{r.tenant}/{r.channel} ({r.subset})" for r in routings)
     raise CommandError(
         f"no routing for channel {channel!r} of tenant {tenant!r} in subset {subset!r} (namespace {namespace!r})",
-        f"there are: {known}" if known else f"there is none in {data}: apply a Channel first, or choose --data",
+        f"there are: {known}"
+        if known
+        else f"there is none in {workspace}: apply a Channel first, or look elsewhere: --data, --context",
     )
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from cyclopts import App, Parameter
 
 from lmos.cli.errors import CommandError
-from lmos.cli.options import DEFAULT_DATA, Data, Namespace, namespace_or_default
+from lmos.cli.options import Namespace
+from lmos.cli.where import HERE, Where
 from lmos.resources.agent import STABLE
 
 if TYPE_CHECKING:
@@ -263,15 +264,13 @@ def doctor(
         Literal["text", "json"], Parameter(name=["--output", "-o"], help="Format of the report on stdout.")
     ] = "text",
     namespace: Namespace = None,
-    data: Data = DEFAULT_DATA,
+    where: Where = HERE,
 ) -> int:
     """Examine the agents of a file or of a channel: what is confusable, missing or said twice, and what to change.
 
     Judges each example by models that never saw it, so it needs no test data.
     """
-    roster = asyncio.run(
-        _roster(train, agents, train_split, tenant, channel, subset, namespace_or_default(namespace), data)
-    )
+    roster = asyncio.run(_roster(train, agents, train_split, tenant, channel, subset, namespace, where))
     if not roster.agents:
         raise CommandError("there is no agent to examine", "give a file, --agents, or --tenant and --channel")
     checkup = asyncio.run(_examine(roster, encoder))
@@ -286,8 +285,8 @@ async def _roster(
     tenant: str | None,
     channel: str | None,
     subset: str,
-    namespace: str,
-    data: Path,
+    namespace: str | None,
+    where: Where,
 ) -> Roster:
     from lmos.router.evaluation.data import read_agents, read_rows, roster_of, training_rows
 
@@ -295,7 +294,9 @@ async def _roster(
         from lmos.cli.route import find_routing
         from lmos.runtime.routes import compile_route
 
-        return compile_route(await find_routing(data, namespace, tenant, channel, subset)).roster
+        workspace = where.workspace()
+        scope = workspace.namespace(namespace)
+        return compile_route(await find_routing(workspace, scope, tenant, channel, subset)).roster
     if tenant is not None or channel is not None:
         raise CommandError("a channel is named by two options", "give both --tenant and --channel")
     rows = [] if train is None else training_rows(read_rows(train), train_split)[0]

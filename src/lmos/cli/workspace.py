@@ -1,59 +1,74 @@
-"""The store of a data folder, opened beside a running platform or with nothing running.
-
-Commands use it. Only a platform keeps the folder's lock; a command that changes something reconciles once when no
-platform is there to do it, so that `lmos get` shows the result either way.
-"""
+"""Where a command's objects live: the contract of `folder.py` (embedded) and `cluster.py` (Kubernetes); manifests."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lmos.cli.errors import CommandError
-from lmos.cli.options import namespace_or_default
 from lmos.cli.terminal import error_console
 from lmos.operator.base import ALL_NAMESPACES, Store
 from lmos.resources.agent import Agent
 from lmos.resources.base import Resource
-from lmos.server.folder import database_path, is_held
 
 if TYPE_CHECKING:
     from lmos.resources.loader import Loaded
 
-__all__ = ["FIELD_MANAGER", "listed", "load_manifests", "opened", "opened_if_there", "reconcile_once"]
+__all__ = ["FIELD_MANAGER", "Happening", "Workspace", "listed", "load_manifests"]
 
 FIELD_MANAGER: Final = "lmos-cli"
 
 
-@asynccontextmanager
-async def opened(data: Path) -> AsyncGenerator[Store]:
-    """The store of `data`, which is created when it is missing. Raises `DatabaseError`."""
-    from lmos.clock import SystemClock
-    from lmos.database.engine import Database
-    from lmos.operator.sqlite import SqliteStore
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An event about an object: `type` is Normal or Warning, `at` in RFC 3339, `count` how often it happened."""
 
-    data.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - one command, one loop: nobody waits
-    database = Database.open(database_path(data), readers=1)
-    try:
-        store = SqliteStore(database, SystemClock())
-        try:
-            yield store
-        finally:
-            await store.aclose()
-    finally:
-        await database.aclose()
+    type: str
+    reason: str
+    message: str
+    source: str
+    at: str | None
+    count: int = 1
 
 
-@asynccontextmanager
-async def opened_if_there(data: Path) -> AsyncGenerator[Store | None]:
-    """The store of `data`, or `None` when nothing was ever stored there: who only reads leaves no trace."""
-    if not database_path(data).exists():
-        yield None
-        return
-    async with opened(data) as store:
-        yield store
+class Workspace(Protocol):
+    """A place with objects. Commands use one and do not know which."""
+
+    def namespace(self, given: str | None) -> str:
+        """The namespace that `-n` named, else the one that is meant here."""
+        ...
+
+    def opened(self) -> AbstractAsyncContextManager[Store]:
+        """The store, to write to."""
+        ...
+
+    def opened_if_there(self) -> AbstractAsyncContextManager[Store | None]:
+        """The store, or `None` when nothing was ever stored: who only reads leaves no trace."""
+        ...
+
+    def accept(self, loaded: Sequence[Loaded]) -> None:
+        """Raises `CommandError` for an object that cannot live here."""
+        ...
+
+    async def reconcile(self, store: Store, namespaces: Collection[str]) -> None:
+        """Bring status and routings of `namespaces` up to date, unless somebody else does it anyway."""
+        ...
+
+    def reconciles(self) -> bool:
+        """Whether somebody else does: what is not right yet may become so."""
+        ...
+
+    async def happenings(self, about: Sequence[Resource]) -> Mapping[str, Sequence[Happening]] | None:
+        """The events about objects, by uid, newest last; `None` where events are not kept."""
+        ...
+
+    @property
+    def operator_hint(self) -> str:
+        """What to look at when nobody reconciles."""
+        ...
 
 
 async def listed(store: Store | None, kind: str, namespace: str = ALL_NAMESPACES) -> tuple[Resource, ...]:
@@ -61,18 +76,7 @@ async def listed(store: Store | None, kind: str, namespace: str = ALL_NAMESPACES
     return () if store is None else (await store.list(kind, namespace)).items
 
 
-async def reconcile_once(store: Store, data: Path, namespaces: Collection[str]) -> None:
-    """Bring status and routings of `namespaces` up to date, unless a platform runs on `data` and does it anyway."""
-    if not namespaces or is_held(data):
-        return
-    from lmos.clock import SystemClock
-    from lmos.operator.manager import Manager
-
-    async with Manager(store, SystemClock(), namespaces=sorted(namespaces)) as manager:
-        await manager.settled()
-
-
-def load_manifests(paths: Sequence[str], namespace: str | None) -> list[Loaded]:
+def load_manifests(workspace: Workspace, paths: Sequence[str], namespace: str | None) -> list[Loaded]:
     """What `paths` declare; warnings go to stderr.
 
     A `namespace` that was asked for must be the one that the manifests name, if they name one. Raises `ManifestError`
@@ -80,7 +84,7 @@ def load_manifests(paths: Sequence[str], namespace: str | None) -> list[Loaded]:
     """
     from lmos.resources.loader import load
 
-    default = namespace_or_default(namespace)
+    default = workspace.namespace(namespace)
     loaded = load(paths, default_namespace=default, python_agents=_python_agents(default))
     console = error_console()
     for item in loaded:
