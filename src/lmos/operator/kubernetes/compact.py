@@ -26,43 +26,64 @@ class Pool:
 
     def __init__(self) -> None:
         self._values: dict[Any, Any] = {}
-        self._field_sets: dict[tuple[type[BaseModel], frozenset[str]], set[str]] = {}
+        self._field_sets: dict[type[BaseModel], list[set[str]]] = {}
+        self._models: dict[type[Any], bool] = {}
 
     def compact(self, model: BaseModel) -> None:
         """Share what `model` has in common with others. It must be new: nobody else may hold any part of it."""
-        fields = model.__pydantic_fields_set__
-        # model_copy copies the set before it adds to it.
-        shared = self._field_sets.setdefault((type(model), frozenset(fields)), fields)
-        object.__setattr__(model, "__pydantic_fields_set__", shared)
+        if len(self._values) > _POOLED:
+            self._values.clear()
+        self._compact(model)
+
+    def _compact(self, model: BaseModel) -> None:
+        # One call an object and its parts: this is a tenth of what a reconcile costs, so types are asked for directly.
+        self._share_fields(model)
+        share = self._values.setdefault
+        unique = _UNIQUE if type(model) is ObjectMeta else ()
         values = vars(model)
-        unique = _UNIQUE if isinstance(model, ObjectMeta) else ()
         for name, value in values.items():
             kind = cast("type[Any]", type(value))
             if kind is str:  # not an enum, which equals its text
-                if name not in unique:
-                    values[name] = self._text(value)
+                if len(value) <= _LONG and name not in unique:
+                    values[name] = share(value, value)
             elif kind is tuple:
-                values[name] = self._items(value)
+                if value:
+                    values[name] = self._items(value)
             elif kind is dict:
-                values[name] = {self._text(key): self._text(item) for key, item in value.items()}
-            elif isinstance(value, BaseModel):
-                self.compact(value)
+                if value:
+                    values[name] = {self._text(key): self._text(item) for key, item in value.items()}
+            elif value is not None and self._is_model(kind):
+                self._compact(value)
+
+    def _share_fields(self, model: BaseModel) -> None:
+        """model_copy copies the set before it adds to it."""
+        fields = model.__pydantic_fields_set__
+        known = self._field_sets.setdefault(type(model), [])
+        for one in known:
+            if one == fields:
+                object.__setattr__(model, "__pydantic_fields_set__", one)
+                return
+        known.append(fields)
+
+    def _is_model(self, kind: type[Any]) -> bool:
+        """`issubclass(kind, BaseModel)`, which asks an abstract base class each time."""
+        known = self._models.get(kind)
+        if known is None:
+            known = self._models[kind] = issubclass(kind, BaseModel)
+        return known
 
     def _text(self, value: Any) -> Any:
-        return self._shared(value) if type(value) is str and len(value) <= _LONG else value
+        return self._values.setdefault(value, value) if type(value) is str and len(value) <= _LONG else value
 
     def _items(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
         """A tuple as models have it: of texts, or of models."""
-        if items and all(type(item) is str for item in items):
+        if type(items[0]) is str:
             known = self._values.get(items)
-            return self._shared(tuple([self._text(item) for item in items])) if known is None else known
-        for item in items:
-            if isinstance(item, BaseModel):
-                self.compact(item)
+            if known is None:
+                known = tuple([self._text(item) for item in items])
+                self._values[known] = known
+            return known
+        if self._is_model(cast("type[Any]", type(items[0]))):
+            for item in items:
+                self._compact(item)
         return items
-
-    def _shared(self, value: Any) -> Any:
-        found = self._values.setdefault(value, value)
-        if len(self._values) > _POOLED:
-            self._values.clear()
-        return found
