@@ -61,10 +61,19 @@ class OperatorProcess(_Probed):
         namespaces: str,
         *words: str,
         name: str = "operator",
+        port: str = "0",
         settings: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
-            *("operator", "--namespaces", namespaces, "--lease-namespace", namespaces.partition(",")[0], "--port", "0"),
+            *(
+                "operator",
+                "--namespaces",
+                namespaces,
+                "--lease-namespace",
+                namespaces.partition(",")[0],
+                "--port",
+                port,
+            ),
             *("--metrics-port", "0", "--kubeconfig", str(kubeconfig), *words),
             folder=folder,
             name=name,
@@ -82,13 +91,21 @@ class OperatorProcess(_Probed):
 class RuntimeProcess(_Probed):
     """The runtime of one namespace, with the routings of the operator at `url`."""
 
-    def __init__(self, folder: Path, url: str, namespace: str, *, name: str = "runtime") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        namespace: str,
+        *,
+        name: str = "runtime",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(
             *("runtime", "--operator-url", url, "--namespace", namespace, "--port", "0", "--metrics-port", "0"),
             *("--data", f"{name}-data"),
             folder=folder,
             name=name,
-            settings={"LMOS_ENCODER": "static"},
+            settings={"LMOS_ENCODER": "static"} | dict(settings or {}),
         )
 
     def turn(self, text: str, conversation: str, *, channel: str = "web") -> tuple[int, Any]:
