@@ -164,7 +164,7 @@ class Informer(Generic[R]):
         self._max_delay = max_delay
         self._since: str | None = None
         self._delay = BASE_DELAY
-        self._progress = asyncio.Event()
+        self._progress: asyncio.Event | None = None
         self.synced = asyncio.Event()
         self.connected = False
         self.fault: StoreError | None = None
@@ -221,12 +221,12 @@ class Informer(Generic[R]):
         # A watch tells changes in order: being past the newest listed object means knowing them all.
         target = max((version for name, version in listed.items() if names is None or name in names), default=0)
         while self._cache.reached(self._namespace) < target:
-            await self._progress.wait()
+            await self._progressed()
         gone = [name for name in self._cache.names(self._namespace) if name not in listed]
         if names is not None:
             gone = [name for name in gone if name in names]
         while any(self._cache.holds(name, up_to=int(listing.resource_version)) for name in gone):
-            await self._progress.wait()
+            await self._progressed()
 
     async def _list(self) -> str:
         listing = await self._store.list(self._cache.kind, self._namespace)
@@ -287,8 +287,14 @@ class Informer(Generic[R]):
 
     def _reach(self, version: str) -> None:
         self._cache.reach(self._namespace, int(version))
-        waiters, self._progress = self._progress, asyncio.Event()
-        waiters.set()
+        if self._progress is not None:  # mostly nobody waits
+            self._progress.set()
+            self._progress = None
+
+    async def _progressed(self) -> None:
+        if self._progress is None:
+            self._progress = asyncio.Event()
+        await self._progress.wait()
 
 
 def _file(filed: dict[Hashable, _Names], value: Hashable, name: Name) -> None:

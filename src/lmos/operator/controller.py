@@ -79,6 +79,8 @@ class Controller(Generic[K]):
         self.faults: dict[str, StoreError] = {}
         self._log = logger("operator").bind(controller=name)
         metrics.MAX_CONCURRENT_RECONCILES.labels(name).set(workers)
+        self._active = metrics.ACTIVE_WORKERS.labels(name)
+        self._seconds = metrics.RECONCILE_SECONDS.labels(name)
 
     async def run(self) -> None:
         """Work until the queue is closed and what was being worked on is finished."""
@@ -93,8 +95,8 @@ class Controller(Generic[K]):
             except QueueClosed:
                 return
             with (
-                metrics.ACTIVE_WORKERS.labels(self._name).track_inprogress(),
-                metrics.RECONCILE_SECONDS.labels(self._name).time(),
+                self._active.track_inprogress(),
+                self._seconds.time(),
                 tracer.start_as_current_span(names.SPAN_RECONCILE) as span,
             ):
                 result = await self._one(key)

@@ -128,18 +128,22 @@ def _bounded(near_misses: Sequence[NearMiss]) -> tuple[NearMiss, ...] | None:
 def _condition(channel: Channel, resolution: Resolution, now: datetime) -> Condition:
     reason, message = _summary(resolution)
     status = "True" if resolution.resolved else "False"
-    since = rfc3339(now)
-    for known in channel.status.conditions if channel.status is not None else ():
-        if known.type == reasons.RESOLVED and known.status == status:
-            since = known.last_transition_time
     return Condition(
         type=reasons.RESOLVED,
         status=status,
         reason=reason,
         message=message,
-        last_transition_time=since,
+        last_transition_time=_since(channel, status) or rfc3339(now),
         observed_generation=channel.metadata.generation,
     )
+
+
+def _since(channel: Channel, status: str) -> str | None:
+    """Since when the condition has this status; `None` if it had not."""
+    for known in channel.status.conditions if channel.status is not None else ():
+        if known.type == reasons.RESOLVED and known.status == status:
+            return known.last_transition_time
+    return None
 
 
 def _summary(resolution: Resolution) -> tuple[str, str]:
