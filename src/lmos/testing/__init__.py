@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lmos.testing.api_server import ApiServer
     from lmos.testing.arc_agent import FakeArcAgent
     from lmos.testing.clock import VirtualClock
     from lmos.testing.faults import AgentError, Drop, Garbage, HttpError, Pause, Silence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lmos.testing.processes import LmosProcess, ProcessFailed
 
 _HOME = {
+    "ApiServer": "api_server",
     "AgentError": "faults",
     "Asked": "models",
     "Calls": "models",
@@ -41,6 +43,7 @@ _HOME = {
 }
 
 __all__ = [
+    "ApiServer",
     "AgentError",
     "Asked",
     "Calls",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from lmos.testing.api_server.answers import (
     Json,
@@ -58,12 +58,16 @@ def check_metadata(target: Target, body: Json) -> Json:
     served, key = target.served, target.key
     if "kind" not in body or "apiVersion" not in body:
         raise bad_request("Object 'Kind' is missing in '{}'")
-    if (body["apiVersion"], body["kind"]) != (served.api_version, served.kind):
+    if body["kind"] != served.kind:
+        why = cause("FieldValueInvalid", f'Invalid value: "{body["kind"]}": must be {served.kind}', "kind")
+        meta: Json = body.get("metadata") or {}
+        raise invalid(served, meta.get("name", ""), [why], kind=body["kind"])
+    if body["apiVersion"] != served.api_version:
         raise bad_request(
             f"the API version in the data ({body['apiVersion']}) does not match the expected API version "
             f"({served.api_version})"
         )
-    meta: Json = body.get("metadata") or {}
+    meta = cast("Json", body.get("metadata") or {})
     namespace, name = meta.get("namespace", key.namespace), meta.get("name", key.name)
     if namespace != key.namespace:
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
@@ -118,7 +122,11 @@ def check_same(target: Target, live: Json, meta: Json, *, patched: bool) -> None
     served, name, known = target.served, target.key.name, live["metadata"]
     uid, version = meta.get("uid"), meta.get("resourceVersion")
     if uid and uid != known["uid"] and not patched:
-        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {known['uid']}"
+        where = f"/registry/{served.group}/{served.plural}/{target.key.namespace}/{name}"
+        why = (
+            f"StorageError: invalid object, Code: 4, Key: {where}, ResourceVersion: 0, AdditionalErrorMsg: "
+            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {known['uid']}"
+        )
         raise conflict(served, name, why)
     if version and version != known["resourceVersion"]:
         raise stale(served, name)

@@ -23,6 +23,7 @@ __all__ = [
     "compare",
     "difference",
     "fields_of",
+    "is_atomic",
     "is_member",
     "keyed_items",
     "overlap",
@@ -36,6 +37,7 @@ Json = dict[str, Any]
 _SELF: Final = "."
 _LIST: Final = "x-kubernetes-list-type"
 _KEYS: Final = "x-kubernetes-list-map-keys"
+_MAP: Final = "x-kubernetes-map-type"
 _NOTHING: Final[Fields] = {}
 _GO_TYPES: Final[dict[str, tuple[str, Callable[[Any], bool]]]] = {
     "string": ("string", lambda value: isinstance(value, str)),
@@ -75,7 +77,7 @@ def fields_of(value: Json, schema: Schema, path: str = "") -> Fields:
 def _applied(value: Any, schema: Schema, path: str) -> Fields | None:
     _check(value, schema, path)
     if isinstance(value, dict):
-        if not value:
+        if not value or is_atomic(schema):
             return {}
         return fields_of(cast("Json", value), schema, path) or None
     items = keyed_items(value, schema)
@@ -102,6 +104,11 @@ def child_schema(schema: Schema, name: str) -> Schema | None:
     if more is not None:
         return more
     return None if properties and "type" in schema else _NOTHING
+
+
+def is_atomic(schema: Schema) -> bool:
+    """Whether a map is one leaf."""
+    return schema.get(_MAP) == "atomic"
 
 
 def keyed_items(value: Any, schema: Schema) -> Json | None:
@@ -135,13 +142,13 @@ def _compare_maps(old: Json, new: Json, schema: Schema, into: Change) -> None:
 
 
 def _compare_step(step: str, old: tuple[bool, Any], new: tuple[bool, Any], schema: Schema, into: Change) -> None:
-    if not new[0]:
+    if not new[0] or (new[1] is None and old[1] is not None):
         into.removed[step] = _whole(old[1], schema)
     elif not old[0]:
         into.added[step] = _whole(new[1], schema)
     elif old[1] != new[1]:
         change = Change()
-        if isinstance(old[1], dict) and isinstance(new[1], dict):
+        if isinstance(old[1], dict) and isinstance(new[1], dict) and not is_atomic(schema):
             _compare_maps(cast("Json", old[1]), cast("Json", new[1]), schema, change)
         elif (before := keyed_items(old[1], schema)) is not None and (after := keyed_items(new[1], schema)) is not None:
             _compare_items(before, after, schema, change)
@@ -165,7 +172,7 @@ def _compare_items(old: Json, new: Json, schema: Schema, into: Change) -> None:
 def _whole(value: Any, schema: Schema) -> Fields:
     """A value that came or went: all of its fields, and itself."""
     below: Fields = {}
-    if isinstance(value, dict):
+    if isinstance(value, dict) and not is_atomic(schema):
         for name, child in cast("Json", value).items():
             below[f"f:{name}"] = _whole(child, child_schema(schema, name) or _NOTHING)
     elif items := keyed_items(value, schema):
@@ -228,14 +235,11 @@ def overlap(left: Fields, right: Fields) -> Fields:
 
 
 def paths(fields: Fields, prefix: str = "") -> list[str]:
-    """The members, in words and in order: `.spec.id`, `.status.conditions[type="Ready"].reason`."""
-    found: list[str] = []
-    for step, node in sorted(_below(fields)):
-        path = prefix + _in_words(step)
-        if is_member(node):
-            found.append(path)
-        found += paths(node, path)
-    return found
+    """The members, in words: `.spec.id`, `.status.conditions[type="Ready"].reason`; those above come first."""
+    nodes = [(prefix + _in_words(step), node) for step, node in sorted(_below(fields), key=lambda below: below[0])]
+    return [path for path, node in nodes if is_member(node)] + [
+        deep for path, node in nodes for deep in paths(node, path)
+    ]
 
 
 def _in_words(step: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from lmos.resources.schema import Schema
-from lmos.testing.api_server.fields import Fields, Json, child_schema, is_member, keyed_items
+from lmos.testing.api_server.fields import Fields, Json, child_schema, is_atomic, is_member, keyed_items
 
 __all__ = ["merge", "merge_patch", "prune"]
 
@@ -24,11 +24,12 @@ def merge(live: Json, applied: Json, schema: Schema) -> Json:
 
 
 def _merged(live: Any, applied: Any, schema: Schema) -> Any:
-    if isinstance(live, dict) and isinstance(applied, dict):
+    """One field of both."""
+    if isinstance(live, dict) and isinstance(applied, dict) and not is_atomic(schema):
         return merge(cast("Json", live), cast("Json", applied), schema)
     left, right = keyed_items(live, schema), keyed_items(applied, schema)
     if left is None or right is None:
-        return applied
+        return cast("Any", applied)
     below = schema.get("items", {})
     return [
         _merged(left[step], right[step], below) if step in left and step in right else {**left, **right}[step]
@@ -78,13 +79,15 @@ def prune(merged: Json, before: Fields, owned: Fields, schema: Schema) -> Json:
 def _pruned(value: Any, before: Fields, owned: Fields | None, schema: Schema) -> tuple[Any] | None:
     """What stays of the value; `None` when it goes itself."""
     left: Any
-    if isinstance(value, dict) and value:
+    if isinstance(value, dict) and value and not is_atomic(schema):
         left = prune(cast("Json", value), before, owned or {}, schema)
     elif items := keyed_items(value, schema):
         left = _pruned_items(items, before, owned or {}, schema)
     else:
         return (cast("Any", value),) if owned is not None else None
-    return (left,) if left or (owned is not None and is_member(owned)) else None
+    if not left and owned is not None:
+        return (None,)  # as the real one does: what is owned, and emptied, is null, which most schemas refuse
+    return (left,) if left else None
 
 
 def _pruned_items(items: Json, before: Fields, owned: Fields, schema: Schema) -> list[Any]:
@@ -92,10 +95,12 @@ def _pruned_items(items: Json, before: Fields, owned: Fields, schema: Schema) ->
     for step, item in items.items():
         if (last := before.get(step)) is None:
             left.append(item)
+        elif is_member(last) and (step not in owned or not is_member(owned[step])):
+            continue  # an item goes with its last owner, whoever owns fields of it
         elif isinstance(item, dict):
             pruned = _pruned(item, last, owned.get(step), schema.get("items", {}))
             left += [] if pruned is None else [pruned[0]]
-        elif step in owned:
+        else:
             left.append(item)
     return left
 

@@ -6,7 +6,7 @@ An apply and an update of one manager are two owners, as are its writes of the o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from lmos.testing.api_server.answers import Json, Refusal, cause, status
@@ -19,6 +19,7 @@ __all__ = ["Owner", "Part", "owned_part", "with_applied", "with_updated"]
 Part = Literal["", "status"]
 """The object itself, or its subresource."""
 
+_EARLIER: Final = "before-first-apply"
 _OWNED_METADATA: Final = ("labels", "annotations", "finalizers", "ownerReferences")
 
 
@@ -73,7 +74,8 @@ def with_applied(served: Served, live: Json, applied: Json, owner: Owner, *, for
 
     Raises `Misfit`, and the `Refusal` that names the fields that others own, unless it is forced.
     """
-    entries: Sequence[Json] = live["metadata"].get("managedFields", ())
+    known: Sequence[Json] = live["metadata"].get("managedFields", ())
+    entries = known or _before_first_apply(served, live, owner)
     mine = next((entry for entry in entries if owner.is_of(entry)), None)
     others = [entry for entry in entries if entry is not mine]
     before, fields = owned_part(served, live, owner.part), fields_of(applied, served.schema)
@@ -86,17 +88,44 @@ def with_applied(served: Served, live: Json, applied: Json, owner: Owner, *, for
         _check(others, union(change.modified, change.added))
     kept = _lessened(others, change)
     if fields:
-        kept.append(owner.entry(served, fields))
-    if _untimed(kept) == _untimed(entries) and after == before:
+        kept.append(_entry_after_apply(served, owner, fields, mine, changed=after != before))
+    if after == before and _untimed(kept) == _untimed(known):
         return live
     return _with_entries(_put_back(served, live, after, owner.part), kept)
 
 
+def _before_first_apply(served: Served, live: Json, owner: Owner) -> list[Json]:
+    """Who owns what is there when somebody applies for the first time: one owner of that name."""
+    change = compare(_bare(served, owner), _bare(served, owner) | owned_part(served, live, owner.part), served.schema)
+    earlier = replace(owner, manager=_EARLIER, operation="Update")
+    return [earlier.entry(served, change.added)] if change.added else []
+
+
+def _entry_after_apply(served: Served, owner: Owner, fields: Fields, mine: Json | None, *, changed: bool) -> Json:
+    """The time is that of the last apply which changed the object; who has never changed it has none."""
+    entry = owner.entry(served, fields)
+    if not changed:
+        del entry["time"]
+        if mine is not None and "time" in mine:
+            entry["time"] = mine["time"]
+    return entry
+
+
+def _bare(served: Served, owner: Owner) -> Json:
+    """The part of an object before anybody writes it. Metadata as such is nobody's."""
+    if owner.part:
+        return {}
+    return {"metadata": {}, "spec": {}} if served.has_bare_spec else {"metadata": {}}
+
+
 def with_updated(served: Served, live: Json | None, found: Json, owner: Owner) -> Json:
     """`found`, which is to stand in place of `live`, with its owners."""
-    before = {} if live is None else owned_part(served, live, owner.part)
+    bare = _bare(served, owner)
+    before = bare if live is None else bare | owned_part(served, live, owner.part)
     entries: Sequence[Json] = () if live is None else live["metadata"].get("managedFields", ())
-    change = compare(before, owned_part(served, found, owner.part), served.schema)
+    if live is not None and not entries:
+        return found  # owners are told apart from the first apply on
+    change = compare(before, bare | owned_part(served, found, owner.part), served.schema)
     kept = _lessened(entries, change)
     gained = union(change.modified, change.added)
     if gained:
@@ -119,7 +148,7 @@ def _with_entries(found: Json, entries: list[Json]) -> Json:
     meta = {name: value for name, value in found["metadata"].items() if name != "managedFields"}
     if entries:
         meta["managedFields"] = sorted(
-            entries, key=lambda entry: (entry["operation"], entry["time"], *_identity(entry))
+            entries, key=lambda entry: (entry["operation"], entry.get("time", ""), *_identity(entry))
         )
     return found | {"metadata": meta}
 
@@ -136,24 +165,22 @@ def _untimed(entries: Sequence[Json]) -> list[Json]:
 def _check(others: Sequence[Json], touched: Fields) -> None:
     """Raise the `Refusal` of an apply that would take fields of others."""
     causes: list[Json] = []
-    words: list[str] = []
-    for entry in sorted(others, key=lambda entry: _identity(entry)[1]):
-        taken = paths(overlap(entry["fieldsV1"], touched))
-        if not taken:
-            continue
-        who = _in_words(entry)
-        causes += [cause("FieldManagerConflict", f"conflict with {who}", path) for path in taken]
-        words.append(
-            f"conflict with {who}: {taken[0]}"
-            if len(taken) == 1
-            else f"conflicts with {who}:\n" + "\n".join(f"- {path}" for path in taken)
-        )
+    taken: list[tuple[str, list[str]]] = []
+    for entry in sorted(others, key=_identity):
+        if fields := paths(overlap(entry["fieldsV1"], touched)):
+            who = _in_words(entry)
+            taken.append((who, fields))
+            causes += [cause("FieldManagerConflict", f"conflict with {who}", path) for path in fields]
+    if len(causes) == 1:
+        told = f"Apply failed with 1 conflict: {causes[0]['message']}: {causes[0]['field']}"
+    else:
+        lines = [f"conflicts with {who}:\n" + "\n".join(f"- {path}" for path in fields) for who, fields in taken]
+        told = f"Apply failed with {len(causes)} conflicts: " + "\n".join(lines)
     if causes:
-        counted = "1 conflict" if len(causes) == 1 else f"{len(causes)} conflicts"
-        message = f"Apply failed with {counted}: " + "\n".join(words)
-        raise Refusal(status(409, message, "Conflict", causes=causes))
+        raise Refusal(status(409, told, "Conflict", causes=causes))
 
 
 def _in_words(entry: Json) -> str:
     sub = f' with subresource "{entry["subresource"]}"' if "subresource" in entry else ""
-    return f'"{entry["manager"]}"{sub} using {entry["apiVersion"]}'
+    version = f" using {entry['apiVersion']}" if entry["operation"] == "Update" else ""
+    return f'"{entry["manager"]}"{sub}{version}'

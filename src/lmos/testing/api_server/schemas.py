@@ -53,14 +53,29 @@ def check(served: Served, found: Json) -> None:
     """Raises the `Refusal` of an object that its model refuses."""
     if served.model is None:
         return
+    nulls = [path for part in ("spec", "status") if part in found for path in _nulls(found[part], part)]
+    if nulls:
+        said = 'Invalid value: "null": {} in body must be of type object: "null"'
+        causes = [cause("FieldValueTypeInvalid", said.format(path), path) for path in nulls]
+        raise invalid(served, found["metadata"]["name"], causes)
     try:
         served.model.model_validate(found, extra="ignore")
     except ValidationError as error:
         causes: list[Json] = []
         for fault in error.errors(include_url=False):
+            if fault["type"] == "missing" and len(fault["loc"]) == 1:
+                continue  # no CRD demands a spec
             said = f"Invalid value: {fault['input']!r}: {fault['msg']}"
             causes.append(cause("FieldValueInvalid", said, _path(fault["loc"])))
-        raise invalid(served, found["metadata"]["name"], causes) from error
+        if causes:
+            raise invalid(served, found["metadata"]["name"], causes) from error
+
+
+def _nulls(value: Any, path: str) -> list[str]:
+    """Where there is null, which no schema of ours allows."""
+    if isinstance(value, dict):
+        return [deep for name, child in cast("Json", value).items() for deep in _nulls(child, f"{path}.{name}")]
+    return [path] if value is None else []
 
 
 def _path(parts: tuple[str | int, ...]) -> str:

@@ -25,7 +25,7 @@ _METADATA: Final[Schema] = {
             "type": "array",
             "x-kubernetes-list-type": "map",
             "x-kubernetes-list-map-keys": ["uid"],
-            "items": {},
+            "items": {"x-kubernetes-map-type": "atomic"},
         },
     }
 }
@@ -45,6 +45,8 @@ class Served:
     has_status: bool = False
     """As a subresource: writes of the object leave it alone."""
     has_generation: bool = False
+    has_bare_spec: bool = False
+    """Whether an object that nobody has written yet has an empty spec, as those of built-in kinds."""
     strict: bool = False
     """Whether fields that the schema does not declare are refused, or dropped."""
 
@@ -100,12 +102,22 @@ def _foreign() -> list[Served]:
     }
     plain: Schema = {"properties": {"metadata": _METADATA}}
     deployed: Schema = {"properties": {"metadata": _METADATA, "status": {"properties": {"conditions": conditions}}}}
-    deployment = Served("Deployment", "apps", "v1", "deployments", deployed, has_status=True, has_generation=True)
+    deployment = Served(
+        "Deployment", "apps", "v1", "deployments", deployed, has_status=True, has_generation=True, has_bare_spec=True
+    )
     return [
         deployment,
-        replace(deployment, kind="Rollout", group="argoproj.io", version="v1alpha1", plural="rollouts", schema=plain),
-        Served("Service", "", "v1", "services", plain, has_status=True),
-        Served("Lease", "coordination.k8s.io", "v1", "leases", plain),
+        replace(
+            deployment,
+            kind="Rollout",
+            group="argoproj.io",
+            version="v1alpha1",
+            plural="rollouts",
+            schema=plain,
+            has_bare_spec=False,
+        ),
+        Served("Service", "", "v1", "services", plain, has_status=True, has_bare_spec=True),
+        Served("Lease", "coordination.k8s.io", "v1", "leases", plain, has_bare_spec=True),
         Served("Event", "events.k8s.io", "v1", "events", plain),
         Served("Namespace", "", "v1", "namespaces", plain, namespaced=False, has_status=True),
     ]

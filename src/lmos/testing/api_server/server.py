@@ -37,6 +37,8 @@ from lmos.testing.api_server.writes import Writes
 __all__ = ["ApiServer"]
 
 _ANY: Final = "*"
+_MANAGER: Final = "lmos"
+"""Who does not say who writes: the real server takes the first word of `User-Agent`."""
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
 _KNOWN_QUERY: Final = frozenset(
@@ -219,7 +221,7 @@ class ApiServer:
         return found
 
     def _write(self, request: Request, target: Target) -> Answer:
-        body, manager = _parsed(request), request.query.get("fieldManager", request.user)
+        body, manager = _parsed(request), request.query.get("fieldManager", _MANAGER)
         body, unknown = without_unknown(target.served, body)
         self._judge_unknown(request, target, unknown)
         if request.method == "POST":
@@ -234,7 +236,7 @@ class ApiServer:
             found, new = self._writes.apply(target, body, query.get("fieldManager", ""), force=force)
             return json_answer(found, 201 if new else 200)
         if request.content_type == _MERGE:
-            found, unknown = self._writes.merge(target, _parsed(request), query.get("fieldManager", request.user))
+            found, unknown = self._writes.merge(target, _parsed(request), query.get("fieldManager", _MANAGER))
             return json_answer(found, warnings=_warnings(unknown))
         said = (
             "the body of the request was in an unknown format - accepted media types include: "

@@ -21,7 +21,8 @@ __all__ = ["Change", "ChangeType", "Json", "Key", "Storage"]
 Json = dict[str, Any]
 ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 
-_FIRST: Final = 1
+_FIRST: Final = 1000
+"""An API server has written much before anybody asks it."""
 _NAMESPACES: Final = "namespaces"
 
 

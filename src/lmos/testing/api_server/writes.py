@@ -104,7 +104,7 @@ class Writes:
         try:
             found = with_applied(served, base, owned_part(served, body, target.part), owner, force=force)
         except Misfit as error:
-            what = f"{key.namespace}/{key.name}; {served.api_version}, Kind={served.kind}"
+            what = f"{meta.get('namespace', '')}/{key.name}; {served.api_version}, Kind={served.kind}"
             raise Refusal(status(500, f"failed to create typed patch object ({what}): {error}")) from error
         if live is not None:
             check_same(target, live, meta, patched=True)
@@ -171,7 +171,7 @@ class Writes:
         else:
             fixed = ("name", "namespace", "resourceVersion", *_OF_SERVER)
             kept = {name: live["metadata"][name] for name in fixed if name in live["metadata"]}
-            meta = {k: v for k, v in meta.items() if k not in (*fixed, "managedFields")} | kept
+            meta = {k: v for k, v in meta.items() if k not in (*fixed, "managedFields") and v not in ({}, [])} | kept
             found = {name: value for name, value in found.items() if name != "status" or not served.has_status}
             found |= {"metadata": meta}
             if served.has_status and "status" in live:
