@@ -56,6 +56,17 @@ async def raw(client: Client, kind: str, namespace: str, name: str) -> Json:
     return await client.get(api_resource(kind).path(namespace, name))
 
 
+async def test_texts_are_stored_as_they_are(store: KubernetesStore, namespace: str) -> None:
+    # All that JSON can say. An apply is read as YAML, which would refuse some of it and take some for ends of lines.
+    text = "".join(map(chr, [*range(0x180), *range(0x2020, 0x2030), 0xFEFF, 0xFFFD, 0xFFFE, 0xFFFF, 0x1F600, 0x1FFFE]))
+
+    written = await store.apply(agent(namespace, description=text), field_manager="people")
+
+    assert isinstance(written, Agent)
+    assert written.spec.description == text
+    assert await store.get("Agent", namespace, "a") == written
+
+
 # Field managers
 
 

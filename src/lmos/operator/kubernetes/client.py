@@ -7,6 +7,7 @@ the bytes go through a `Transport`.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ REQUEST_SECONDS: Final = 30.0
 
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
+_NOT_YAML: Final = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]")
+"""An apply is read as YAML, which refuses these characters of JSON texts, or takes them for the end of a line."""
 _JSON: Final = "application/json"
 
 _ATTEMPTS: Final = 5
@@ -96,7 +99,8 @@ class Client:
     async def apply(self, path: str, body: Json, *, field_manager: str, force: bool = True) -> Json:
         """Server-side apply; `force` takes over fields that other managers own, else they are a `Conflict`."""
         query = {"fieldManager": field_manager, "force": "true" if force else "false"}
-        return await self._json(_Call("PATCH", path, query, _encoded(path, body), _APPLY))
+        patch = _NOT_YAML.sub(_escape, _encoded(path, body))
+        return await self._json(_Call("PATCH", path, query, patch, _APPLY))
 
     async def merge(self, path: str, patch: Json, *, field_manager: str) -> Json:
         """JSON merge patch: `null` removes a field, a list replaces the list."""
@@ -201,6 +205,10 @@ def _encoded(path: str, body: Json) -> bytes:
         return orjson.dumps(body)
     except orjson.JSONEncodeError as error:
         raise StoreError(f"{path}: what is to be written is no JSON: {error}; correct it") from error
+
+
+def _escape(found: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(found[0].decode())
 
 
 def _too_slow(call: _Call) -> TooSlow:
