@@ -8,8 +8,6 @@ from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from lmos.cli.terminal import error_console
-
 __all__ = ["Stop", "Stopped", "until_stopped"]
 
 T = TypeVar("T")
@@ -43,6 +41,8 @@ class Stop:
 
 
 def _say() -> None:
+    from lmos.cli.terminal import error_console  # not for those who say it otherwise
+
     error_console().print("stopping; again to stop at once")
 
 
