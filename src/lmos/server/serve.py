@@ -66,12 +66,13 @@ async def serving(
     shutdown_seconds: int = SHUTDOWN_SECONDS,
     give_up: Callable[[], Awaitable[None]] | None = None,
     tls: ssl.SSLContext | None = None,
+    websockets: bool = True,
 ) -> AsyncGenerator[None]:
     """Serve `app` on `sock` for the body of the context; at its end open requests get `shutdown_seconds` to finish.
 
     Then `give_up` ends the work behind them, so that they can still be answered; those that remain are cancelled.
-    With `tls` it speaks https. Signals are the caller's. Offers to upgrade to HTTP/2 (h2c), as JVM clients send them,
-    are ignored.
+    With `tls` it speaks https; without `websockets` their library is not loaded. Signals are the caller's. Offers to
+    upgrade to HTTP/2 (h2c), as JVM clients send them, are ignored.
     """
     quiet_uvicorn()
     config = uvicorn.Config(
@@ -80,6 +81,7 @@ async def serving(
         log_config=None,
         access_log=False,
         lifespan="off",
+        ws="auto" if websockets else "none",
         ws_ping_interval=20.0,
         server_header=False,
         ssl_context_factory=None if tls is None else lambda _config, _default: tls,
