@@ -16,7 +16,7 @@ from tests.cluster.operators import OperatorProcess, agent_manifest, channel_man
 from tests.cluster.plugin import Kubectl, StartCluster
 from tools.testcluster import Access
 from tools.testcluster.definitions import definitions
-from tools.testcluster.parts import API_SERVER
+from tools.testcluster.parts import API, API_SERVER
 
 RESOLVING = """\
 apiVersion: rbac.authorization.k8s.io/v1
@@ -79,6 +79,22 @@ def test_it_stops_within_seconds_and_finishes_what_it_has_begun(
     lease = json.loads(kubectl("get", "lease", "lmos-operator", "-o", "json"))
     assert lease["spec"]["holderIdentity"] == ""
     assert "Traceback" not in operator.err
+
+
+def test_it_stops_within_ten_seconds_although_the_api_server_hangs(new_cluster: StartCluster, tmp_path: Path) -> None:
+    cluster = new_cluster(parts=API_SERVER, crds=definitions())
+    with OperatorProcess(tmp_path, cluster.kubeconfig(), "default", "--no-discovery") as operator:
+        operator.until_leading(20)
+        server = cluster.part(API)
+        server.pause()
+        try:
+            began = time.monotonic()
+            operator.send(signal.SIGTERM)
+            assert operator.wait(10) == 0
+            assert time.monotonic() - began < 10
+        finally:
+            server.resume()
+    assert "lease not released" in operator.err
 
 
 def test_its_log_can_be_json(api_server: Access, namespace: str, tmp_path: Path) -> None:

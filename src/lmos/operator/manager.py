@@ -39,7 +39,8 @@ from lmos.telemetry.logs import logger
 
 __all__ = ["Manager", "OperatorStopped"]
 
-_SHUTDOWN_GRACE: Final = 8.0
+_SHUTDOWN_GRACE: Final = 5.0
+"""Seconds for what is being reconciled to finish; then come events and Lease, and all must be over in ten."""
 _RESYNC: Final = (600.0, 1200.0)
 """Seconds between two rounds over all objects, chosen anew each time: drift that no event told of is put right then."""
 _AGENT: Final = "agent"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -33,7 +34,7 @@ def listen(host: str, port: int, *, option: str = "--port", patience: float | No
     # asyncio sets TCP_NODELAY only where the protocol is named; without it two small frames in a row take 40 ms.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if patience is not None and hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections inherit it
+    if patience is not None and sys.platform == "linux":  # connections inherit it
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
     try:
         sock.bind((host, port))

@@ -30,7 +30,7 @@ from lmos.telemetry.logs import logger
 __all__ = ["LeaseApi", "LeaseElection", "LeaseTimes"]
 
 _API: Final = "coordination.k8s.io/v1"
-_RELEASE_SECONDS: Final = 2.0
+_RELEASE_SECONDS: Final = 1.5
 _RELEASED_DURATION: Final = 1
 """Lease seconds of a released record, as client-go writes them: 0 is not allowed."""
 
