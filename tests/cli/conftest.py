@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from lmos.cli.main import main
+from tests.cli.served import ServedCluster, served_cluster
 
 MANIFESTS = """\
 apiVersion: lmos.eclipse/v1
@@ -107,4 +108,17 @@ def lmos(folder: Path, capsys: pytest.CaptureFixture[str]) -> Lmos:
 def applied(lmos: Lmos) -> Lmos:
     """`lmos` on a data folder to which the manifests were applied, with nothing running."""
     assert lmos("apply", "-f", "manifests.yaml").code == 0
+    return lmos
+
+
+@pytest.fixture
+def cluster(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedCluster]:
+    with served_cluster(folder) as served:
+        monkeypatch.setenv("KUBECONFIG", str(served.kubeconfig))
+        yield served
+
+
+@pytest.fixture
+def applied_there(lmos: Lmos, cluster: ServedCluster) -> Lmos:
+    assert lmos("apply", "-f", "manifests.yaml", "--cluster").code == 0
     return lmos

@@ -10,8 +10,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from anyio.from_thread import start_blocking_portal
 from inline_snapshot import snapshot
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
+from lmos.testing import serving
 from lmos.testing.processes import LmosProcess
 from tests.cli.conftest import MANIFESTS, Lmos
 
@@ -93,6 +99,21 @@ def test_a_python_agent_is_applied_with_a_note_on_who_runs_it(lmos: Lmos, folder
     outcome = lmos("apply", "-f", "shop.agent.py")
     assert (outcome.code, outcome.out) == (0, "agent.lmos.eclipse/shop created\n")
     assert "lmos up -f shop.agent.py" in outcome.err
+
+
+def test_an_agent_that_describes_itself_is_asked_at_once_when_nothing_runs(lmos: Lmos, folder: Path) -> None:
+    card = {"id": "", "description": "Bills", "supportedTenants": [], "supportedChannels": ["web"], "capabilities": []}
+
+    async def capabilities(_: Request) -> JSONResponse:
+        return JSONResponse(card)
+
+    documents = Starlette(routes=[Route("/.well-known/capabilities.json", capabilities)])
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(serving(documents)) as url:
+        agent = {"apiVersion": "lmos.eclipse/v1", "kind": "Agent", "metadata": {"name": "self"}}
+        spec = {"discover": True, "endpoint": {"url": url}}
+        (folder / "agent.yaml").write_text(yaml.safe_dump(agent | {"spec": spec}))
+        assert lmos("apply", "-f", "agent.yaml").code == 0
+    assert "Bills" in lmos("describe", "agent", "self").out
 
 
 def test_channels_are_resolved_at_once_when_nothing_runs(applied: Lmos) -> None:

@@ -58,8 +58,8 @@ class Cluster:
         """The cluster's objects; what the server warns of goes to stderr."""
         from lmos.operator.kubernetes.store import KubernetesStore
 
-        async with self._connected() as client:
-            yield KubernetesStore(client)
+        async with self._connected() as (client, notes):
+            yield KubernetesStore(client, on_unreadable=lambda _kind, _raw, fault: notes.warn(str(fault)))
 
     @asynccontextmanager
     async def opened_if_there(self) -> AsyncGenerator[Store | None]:
@@ -87,7 +87,7 @@ class Cluster:
     async def happenings(self, about: Sequence[Resource]) -> Mapping[str, Sequence[Happening]] | None:
         """Each object's events; `None` for a user who may not read them."""
         found: dict[str, Sequence[Happening]] = {}
-        async with self._connected() as client:
+        async with self._connected() as (client, _):
             for resource in about:
                 uid = resource.metadata.uid or ""
                 path = f"/apis/events.k8s.io/v1/namespaces/{resource.metadata.namespace}/events"
@@ -104,12 +104,12 @@ class Cluster:
         return "does an operator run, and does it watch this namespace? See `kubectl logs` of lmos-operator"
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncGenerator[Client]:
+    async def _connected(self) -> AsyncGenerator[tuple[Client, Notes]]:
         from lmos.operator.kubernetes.connect import connect
 
         with self._explained(), Notes() as notes:
             async with connect(kubeconfig=self.kubeconfig, context=self.context, on_warning=notes.warn) as client:
-                yield client
+                yield client, notes
 
     @contextmanager
     def _explained(self) -> Generator[None]:

@@ -7,7 +7,7 @@ do it, so that `lmos get` shows the result either way.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lmos.cli.options import namespace_or_default
 from lmos.cli.workspace import Happening
 from lmos.operator.base import Store
+from lmos.resources.agent import Agent
 from lmos.resources.base import Resource
 from lmos.server.folder import database_path, is_held
 
@@ -74,7 +75,15 @@ class Folder:
         from lmos.clock import SystemClock
         from lmos.operator.manager import Manager
 
-        async with Manager(store, SystemClock(), namespaces=sorted(namespaces)) as manager:
+        async with AsyncExitStack() as stack:
+            documents = None
+            if await _describes_itself(store, namespaces):
+                from lmos.cli.configuration import load_settings
+                from lmos.operator.discovery.http import HttpDocuments
+
+                documents = await stack.enter_async_context(HttpDocuments(load_settings().service_hosts))
+            manager = Manager(store, SystemClock(), namespaces=sorted(namespaces), documents=documents)
+            await stack.enter_async_context(manager)
             await manager.settled()
 
     def reconciles(self) -> bool:
@@ -88,3 +97,12 @@ class Folder:
     @property
     def operator_hint(self) -> str:
         return f"look at the log of the `lmos up` that runs on {self.path}"
+
+
+async def _describes_itself(store: Store, namespaces: Collection[str]) -> bool:
+    """Whether some agent there is to be asked what it can do."""
+    for namespace in namespaces:
+        for agent in (await store.list(Agent.KIND, namespace)).items:
+            if isinstance(agent, Agent) and agent.spec.discover:
+                return True
+    return False

@@ -17,7 +17,8 @@ from lmos.cli.terminal import error_console
 
 __all__ = ["Notes"]
 
-_BARE: Final = ("error", "warning", "exception")
+_WORDED: Final = ("error", "warning")
+"""Values that say all that the others say."""
 
 
 class Notes:
@@ -51,7 +52,7 @@ class Notes:
 
     def _line(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
         text, values = event.pop("event"), dict(event)
-        said = [str(values[name]) for name in _BARE if name in values]
-        said += [f"{name} {value}" for name, value in values.items() if name not in _BARE]
+        said = [str(values[name]) for name in _WORDED if name in values]
+        said = said or [f"{name} {value}" for name, value in values.items()]
         self.warn(f"{text}: {', '.join(said)}" if said else str(text))
         return ""
