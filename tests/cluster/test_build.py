@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from lmos.testing.processes import ChildProcess
+from lmos.testing.processes import ChildProcess, until
+from tests.cluster.processes import alive
 from tools.testcluster.build import BuildFailed, build
 from tools.testcluster.recipe import CONTROL_PLANE, MODULES, PROGRAMS, ROLLOUTS, STAGES, cache_folder
 
@@ -24,10 +25,11 @@ TOOL = ROOT / "tools" / "testcluster"
 # there for as long as there is one named `hang`.
 GO = f"""\
 #!{sys.executable}
-import json, sys, time
+import json, os, sys, time
 from pathlib import Path
 
 here, words = Path(__file__).parent, sys.argv[1:]
+(here / "pid").write_text(str(os.getpid()))
 with (here / "calls").open("a") as calls:
     calls.write(" ".join(words) + "\\n")
 if words[0] == "mod":
@@ -141,9 +143,11 @@ def test_a_module_with_another_checksum_is_refused(go: Go, cache: Path) -> None:
 def test_a_killed_build_leaves_no_cache_and_the_next_one_cleans_up(go: Go, cache: Path, tmp_path: Path) -> None:
     (go.folder / "hang").touch()
     with ChildProcess([sys.executable, "-m", "tools.testcluster", "build"], folder=tmp_path, cwd=ROOT) as first:
-        first.until(lambda: "helm: begun" in first.out, "building helm")
+        first.until(lambda: any("-o" in call and "helm" in call for call in go.calls), "building helm")
         first.send(signal.SIGKILL)
         first.wait()
+    compiler = int((go.folder / "pid").read_text())
+    until(lambda: not alive(compiler), "the end of the compiler", seconds=10)
     assert not cache.exists()
 
     (go.folder / "hang").unlink()

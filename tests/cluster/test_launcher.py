@@ -14,6 +14,7 @@ import pytest
 
 from lmos.testing.processes import ChildProcess, ProcessFailed, until
 from tests.cluster.plugin import StartCluster
+from tests.cluster.processes import alive
 from tools.testcluster import API, API_SERVER, ETCD, WHOLE, Access, Binaries, Cluster, KubectlFailed, Role
 
 ROOT = Path(__file__).parents[2]
@@ -40,14 +41,6 @@ thread.start()
 thread.join()  # parts must outlive the thread that asked for them
 sys.stdin.read()
 """
-
-
-def alive(pid: int) -> bool:
-    """Whether a process of this id runs; one that has ended and waits for its parent does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def events(cluster: Cluster, version: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Builds what `recipe.py` lists into the cache, for `make testcluster`. Uses the standard library and the `go` command.
+"""Builds what `recipe.py` lists into the cache, for `make testcluster`, with the `go` command.
 
 A cold build compiles for many minutes, so it says at least every 20 seconds how far it is. A folder appears in the
 cache whole or not at all: it is built beside its place and moved there at the end, by one process at a time.
@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TextIO
 
+from tools.testcluster.process import bound
 from tools.testcluster.recipe import CONTROL_PLANE, MODULES, PROGRAMS, ROOT, Module, Program, cache_folder
 
 __all__ = ["BuildFailed", "build"]
@@ -92,7 +93,7 @@ def _compile(go: str, program: Program, target: Path) -> None:
     flags = ["-s", "-w", *(f"-X {name}={value}" for name, value in program.variables.items())]
     command = [go, "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", " ".join(flags)]
     with subprocess.Popen(  # noqa: S603 - the go command
-        [*command, "-o", str(target), program.package],
+        bound([*command, "-o", str(target), program.package]),
         cwd=ROOT / program.folder,
         env=os.environ | {"CGO_ENABLED": "0"},
         stdin=subprocess.DEVNULL,

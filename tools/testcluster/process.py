@@ -13,7 +13,7 @@ from typing import Final
 
 from lmos.testing.processes import ChildProcess
 
-__all__ = ["Janitor", "Part"]
+__all__ = ["Janitor", "Part", "bound"]
 
 _HERE: Final = Path(__file__).parent
 _PYTHON: Final = (sys.executable, "-I", "-S")  # nothing but the interpreter: it starts in 10 ms
@@ -22,12 +22,16 @@ _PYTHON: Final = (sys.executable, "-I", "-S")  # nothing but the interpreter: it
 _STARTER: Final = ThreadPoolExecutor(1, thread_name_prefix="testcluster")
 
 
+def bound(command: Sequence[str]) -> list[str]:
+    """The command line of a process that Linux ends when the thread that starts it does."""
+    return [*_PYTHON, str(_HERE / "launch.py"), str(os.getpid()), *command]
+
+
 class Part(ChildProcess):
     """A running part. Its output is in `<name>.out` and `<name>.err` of the folder, its id in `<name>.pid`."""
 
     def __init__(self, command: Sequence[str], *, folder: Path, name: str) -> None:
-        launch = [*_PYTHON, str(_HERE / "launch.py"), str(os.getpid()), *command]
-        super().__init__(launch, folder=folder, name=name)
+        super().__init__(bound(command), folder=folder, name=name)
         (folder / f"{name}.pid").write_text(str(self.pid))
 
     @classmethod
