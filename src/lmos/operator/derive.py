@@ -60,6 +60,7 @@ def _owners(channel: Channel) -> tuple[OwnerReference, ...]:
         return ()
     return (
         OwnerReference(
+            api_version=channel.api_version,  # set, since `as_written` leaves defaults out, and Kubernetes demands it
             kind=Channel.KIND,
             name=channel.metadata.name,
             uid=channel.metadata.uid,
