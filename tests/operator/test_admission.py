@@ -94,13 +94,16 @@ def test_a_bad_value_is_an_invalid_status_with_a_cause_for_the_field() -> None:
       fix: write an npm range such as '^1.2.0' or '>=1.0.0 <2.0.0', an Ivy range such as '[1.0,2.0)', or '*'\
 """,
             "details": {
+                "name": "web",
+                "group": "lmos.eclipse",
+                "kind": "Channel",
                 "causes": [
                     {
                         "reason": "FieldValueInvalid",
                         "field": "spec.requiredCapabilities[0].version",
                         "message": "version range 'abc' is not understood; write an npm range such as '^1.2.0' or '>=1.0.0 <2.0.0', an Ivy range such as '[1.0,2.0)', or '*'",
                     }
-                ]
+                ],
             },
         }
     )

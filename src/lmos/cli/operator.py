@@ -141,11 +141,10 @@ async def _run(settings: Settings) -> None:
         process = await stack.enter_async_context(OperatorProcess.open(settings))
         await stack.enter_async_context(serving(process.probes, probing, shutdown_seconds=1, websockets=False))
         await stack.enter_async_context(serving(process.app, sock, shutdown_seconds=1, websockets=False))
-        addresses = f"operator at http://{address_of(sock)}, probes and metrics at http://{address_of(probing)}"
         if process.admission is not None:
-            addresses += f", webhook at https://{await _serve_webhook(stack, settings, process.admission)}"
+            print(f"webhook at https://{await _serve_webhook(stack, settings, process.admission)}")
         stack.callback(process.stop)
-        print(addresses, flush=True)
+        print(f"operator at http://{address_of(sock)}, probes and metrics at http://{address_of(probing)}", flush=True)
         await stop.event.wait()
 
 

@@ -99,7 +99,7 @@ def admission_app(guard: Guard) -> Starlette:
             _log.warning(reasons.EVENT_ADMISSION_FAILED, **_about(asked), reason=str(error))
             return PlainTextResponse(str(error), 503)
         _note(asked, verdict)
-        return Response(orjson.dumps(_answer(asked.uid, verdict)), media_type="application/json")
+        return Response(orjson.dumps(_answer(asked, verdict)), media_type="application/json")
 
     return Starlette(routes=[Route(PATH, review, methods=["POST"])])
 
@@ -142,16 +142,16 @@ def _first(error: ValidationError) -> str:
     return ": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"])))
 
 
-def _answer(uid: str, verdict: Verdict) -> Json:
-    response: Json = {"uid": uid, "allowed": verdict.allowed}
+def _answer(asked: _Asked, verdict: Verdict) -> Json:
+    response: Json = {"uid": asked.uid, "allowed": verdict.allowed}
     if not verdict.allowed:
-        response["status"] = _status(verdict)
+        response["status"] = _status(asked, verdict)
     if verdict.warnings:
         response["warnings"] = list(verdict.warnings)
     return {"apiVersion": _API_VERSION, "kind": "AdmissionReview", "response": response}
 
 
-def _status(verdict: Verdict) -> Json:
+def _status(asked: _Asked, verdict: Verdict) -> Json:
     """As the API server itself refuses: 422 for values, with a cause for each field; 403 for what must not be."""
     if not verdict.problems:
         return {"code": 403, "reason": "Forbidden", "message": verdict.message}
@@ -159,7 +159,8 @@ def _status(verdict: Verdict) -> Json:
         {"reason": "FieldValueInvalid", "field": problem.field, "message": f"{problem.message}; {problem.fix}"}
         for problem in verdict.problems
     ]
-    return {"code": 422, "reason": "Invalid", "message": verdict.message, "details": {"causes": causes}}
+    details = {"name": asked.name, "group": GROUP, "kind": asked.kind.kind, "causes": causes}
+    return {"code": 422, "reason": "Invalid", "message": verdict.message, "details": details}
 
 
 def _note(asked: _Asked, verdict: Verdict) -> None:
