@@ -14,7 +14,7 @@ from typing import Protocol
 from lmos.operator.base import Listing, Store, StoreError, WatchEvent
 from lmos.resources.base import Resource
 
-__all__ = ["AlwaysLeading", "Election", "Fenced", "NotLeading"]
+__all__ = ["AlwaysLeading", "Election", "Fenced", "NotLeading", "require_leading"]
 
 
 class NotLeading(StoreError):
@@ -51,6 +51,12 @@ class AlwaysLeading:
         await asyncio.Event().wait()
 
 
+def require_leading(election: Election) -> None:
+    """Raises `NotLeading` unless `election` leads at this moment."""
+    if not election.leading:
+        raise NotLeading("this operator does not lead (any more); the leader does this write")
+
+
 class Fenced:
     """`store`, whose writes raise `NotLeading` unless `election` leads at that moment."""
 
@@ -80,5 +86,4 @@ class Fenced:
         return await self._store.delete(kind, namespace, name)
 
     def _check(self) -> None:
-        if not self._election.leading:
-            raise NotLeading("this operator does not lead (any more); the leader does this write")
+        require_leading(self._election)

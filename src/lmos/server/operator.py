@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from starlette.applications import Starlette
@@ -19,6 +20,7 @@ from lmos.clock import Clock, SystemClock
 from lmos.operator.api import routes as api_routes
 from lmos.operator.base import ALL_NAMESPACES, StoreError
 from lmos.operator.discovery.http import HttpDocuments
+from lmos.operator.election import require_leading
 from lmos.operator.kubernetes.client import Client
 from lmos.operator.kubernetes.connect import connect
 from lmos.operator.kubernetes.errors import Forbidden, NotServed, Unauthorized
@@ -74,8 +76,10 @@ class OperatorProcess:
             documents = None
             if settings.discovery:
                 documents = await stack.enter_async_context(HttpDocuments(settings.service_hosts))
+            # Also between the attempts of one write, which may be half a minute apart.
+            writing = client if election is None else client.guarded(partial(require_leading, election))
             manager = Manager(
-                KubernetesStore(client),
+                KubernetesStore(writing),
                 clock,
                 namespaces=settings.namespaces or (ALL_NAMESPACES,),
                 election=election,

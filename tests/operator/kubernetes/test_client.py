@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import looptime
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 
 from lmos.operator import reasons
 from lmos.operator.base import NotFound, StoreError
+from lmos.operator.election import NotLeading
 from lmos.operator.kubernetes.client import Client
 from lmos.operator.kubernetes.errors import AlreadyExists, Invalid, Stale, Unavailable
 from lmos.operator.kubernetes.transport import Answer, TooSlow, TransportError, Unreachable
@@ -244,3 +246,35 @@ async def test_bodies_are_sent_as_json() -> None:
 async def test_what_json_cannot_say_is_not_sent(value: str | int) -> None:
     with pytest.raises(StoreError, match=r"things: what is to be written is no JSON: .*; correct it"):
         await client(Script()).apply(PATH, {"spec": value}, field_manager="m")
+
+
+async def test_a_guard_is_asked_before_each_attempt_to_change_something() -> None:
+    allowed = True
+
+    def guard() -> None:
+        if not allowed:
+            raise NotLeading("somebody else leads")
+
+    script = Script(OK, BUSY, OK)
+    guarded = client(script).guarded(guard)
+    await guarded.replace(PATH, {})
+    writing = asyncio.create_task(guarded.replace(PATH, {}))
+    await asyncio.sleep(0.5)
+    allowed = False
+    with pytest.raises(NotLeading):
+        await writing
+    await guarded.get(PATH)
+    assert script.done
+    assert [asked.method for asked in script.asked] == ["PUT", "PUT", "GET"]
+
+
+async def test_a_guarded_client_leaves_the_other_as_it_is() -> None:
+    def guard() -> None:
+        raise NotLeading("somebody else leads")
+
+    script = Script(OK)
+    free = client(script)
+    with pytest.raises(NotLeading):
+        await free.guarded(guard).create(PATH, {})
+    await free.create(PATH, {})
+    assert script.done

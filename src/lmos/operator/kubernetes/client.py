@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from copy import copy
 from dataclasses import dataclass
 from random import random
 from typing import Any, Final, cast
@@ -83,6 +84,16 @@ class Client:
         self._transport = transport
         self._jitter = jitter
         self._on_warning = on_warning or log_once()
+        self._guard: Callable[[], None] = _allow
+
+    def guarded(self, guard: Callable[[], None]) -> Client:
+        """The same client, except that `guard` is called before each attempt to change something, and may raise.
+
+        The caller's own check is older than this one by all the pauses in between.
+        """
+        guarded = copy(self)
+        guarded._guard = guard
+        return guarded
 
     async def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Json:
         """The object or list at `path`."""
@@ -155,6 +166,8 @@ class Client:
             raise TransportError(f"{call.method} {call.path}: the answer is no JSON: {error}; try again") from error
 
     async def _once(self, call: _Call) -> Answer:
+        if call.method != "GET":
+            self._guard()
         began = asyncio.get_running_loop().time()
         code = _NO_ANSWER
         with detail(names.SPAN_API_CALL, {names.HTTP_METHOD: call.method, names.URL_PATH: call.path}) as span:
@@ -198,6 +211,10 @@ class Client:
     def _observe(self, call: _Call, code: str, began: float) -> None:
         metrics.CLIENT_REQUESTS.labels(code, call.method).inc()
         metrics.CLIENT_SECONDS.labels(call.method).observe(asyncio.get_running_loop().time() - began)
+
+
+def _allow() -> None:
+    """The guard of a client that may do what it wants."""
 
 
 def _encoded(path: str, body: Json) -> bytes:
