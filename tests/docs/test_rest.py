@@ -11,6 +11,10 @@ import pytest
 
 from lmos.conversation import errors
 from lmos.conversation.errors import TurnError
+from lmos.operator.api import routes
+from lmos.operator.catalog import Catalog
+from lmos.operator.watch_api import watch_routes
+from lmos.server.health import actuator_routes, health_routes
 from lmos.testing import MemoryPlatform
 from tests.docs.pages import ROOT, spans_in, text_of
 
@@ -29,6 +33,12 @@ async def openapi() -> AsyncIterator[dict[str, Any]]:
 async def test_every_call_is_documented_and_no_other(openapi: dict[str, Any]) -> None:
     documented = {tuple(span.split("?")[0].split()) for span in _SPANS if re.match(r"(GET|POST|DELETE) /apis", span)}
     assert documented == {(method.upper(), path) for path, calls in openapi["paths"].items() for method in calls}
+
+
+def test_every_path_of_the_operator_and_of_probes_is_documented() -> None:
+    catalog = Catalog()
+    found = [*routes(catalog), *watch_routes(catalog), *health_routes(tuple), *actuator_routes(tuple)]
+    assert {re.sub(r"\{(\w+)\}", r"{\1Id}", route.path) for route in found} - set(_SPANS) == set()
 
 
 async def test_every_parameter_is_documented(openapi: dict[str, Any]) -> None:
