@@ -55,6 +55,11 @@ def test_agents_of_other_namespaces_are_not_seen() -> None:
     assert resolution.unresolved[0].reason == reasons.NOT_PROVIDED
 
 
+def test_an_agent_that_provides_nothing_that_is_required_does_not_count_as_serving() -> None:
+    assert not resolve(channel(("x", "*")), [agent("a", ("y", "1.0.0"))]).served
+    assert resolve(channel(("x", "*")), [agent("a", ("x", "bad"))]).served
+
+
 def test_a_channel_that_nobody_serves_is_unresolved_even_if_it_requires_nothing() -> None:
     assert not resolve(channel(), []).resolved
     assert resolve(channel(), [agent("a")]).resolved

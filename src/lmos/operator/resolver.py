@@ -7,7 +7,7 @@ requirement stays unresolved, and both say why; one bad object never breaks anot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,7 +51,8 @@ class Unresolved:
 class Resolution:
     """Wires and unresolved capabilities in the order in which the channel requires them.
 
-    `served` tells whether any agent serves the channel at all (tenant, channel and subset fit).
+    `served` tells whether any agent that has to do with what the channel requires serves it: tenant, channel and subset
+    fit. Others do not count, so that the operator need not look at a channel when one of them changes.
     """
 
     wires: tuple[Wire, ...]
@@ -100,7 +101,19 @@ def resolve(channel: Channel, agents: Iterable[Agent]) -> Resolution:
             wires.append(outcome)
         else:
             unresolved.append(outcome)
-    return Resolution(tuple(wires), tuple(unresolved), served=() in misses)
+    return Resolution(tuple(wires), tuple(unresolved), served=_is_served(required, local, misses, offers))
+
+
+def _is_served(
+    required: Sequence[RequiredCapability],
+    agents: Sequence[Agent],
+    misses: Sequence[tuple[str, ...]],
+    offers: Mapping[str, Sequence[_Offer]],
+) -> bool:
+    serving = {agent.metadata.name for agent, missed in zip(agents, misses, strict=True) if not missed}
+    if not required:
+        return bool(serving)
+    return any(offer.agent.metadata.name in serving for found in offers.values() for offer in found)
 
 
 def _misses(channel: Channel, agent: Agent) -> tuple[str, ...]:
