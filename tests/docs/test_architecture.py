@@ -7,9 +7,10 @@ from importlib import import_module
 
 import pytest
 
+from lmos.cli.main import COMMANDS
 from tests.docs.pages import ROOT, spans_in, tables, text_of
 
-_FLOORS, _PORTS, _ = tables(text_of("architecture.md"))
+_FLOORS, _PROCESSES, _PORTS, _ = tables(text_of("architecture.md"))
 _SOURCE = "\n".join(path.read_text() for path in (ROOT / "src/lmos").rglob("*.py"))
 
 
@@ -27,3 +28,10 @@ def test_a_port_has_the_variants_and_the_suite_of_its_row(row: list[str]) -> Non
     assert name in import_module(f"lmos.{module}").__all__
     assert [variant for variant in variants if f"\nclass {variant}" not in _SOURCE] == []
     assert [suite for suite in suites if not (ROOT / suite).is_file()] == []
+
+
+def test_every_process_is_a_command_composed_where_the_page_says() -> None:
+    for command, module, _ in _PROCESSES:
+        name = command.strip("`").removeprefix("lmos ")
+        assert name in COMMANDS
+        assert (ROOT / "src" / "lmos" / module.strip("`")).is_file()
