@@ -43,8 +43,8 @@ _HOME = {
 }
 
 __all__ = [
-    "ApiServer",
     "AgentError",
+    "ApiServer",
     "Asked",
     "Calls",
     "Drop",
