@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 READY := .venv/.ready
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
-.PHONY: setup demo check format testcluster test bench docs image lock clean
+.PHONY: setup demo check format testcluster test differential bench bench-operator docs image lock clean
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
@@ -40,8 +40,16 @@ testcluster: setup
 test: setup
 	$(BIN)/pytest
 
+# A thousand generated worlds on a cluster and on the embedded store; keeps the result.
+differential: setup
+	$(BIN)/pytest tests/cluster/test_differential.py --worlds 1000 --record
+
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# On the test cluster, beside kopf: half an hour.
+bench-operator: setup
+	$(BIN)/python -m benchmarks.operator
 
 docs: setup
 	$(BIN)/zensical build --clean --strict

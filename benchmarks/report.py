@@ -58,7 +58,7 @@ def page() -> str:
 def _section(title: str, text: str, document: dict[str, Any], file: str) -> str:
     machine = document["machine"]
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
-    rows = "\n".join(_row(figure) for figure in document["figures"])
+    rows = "\n".join(row(figure) for figure in document["figures"])
     return f"""## {title}
 
 {text}
@@ -72,7 +72,8 @@ def _section(title: str, text: str, document: dict[str, Any], file: str) -> str:
 """
 
 
-def _row(figure: dict[str, Any]) -> str:
+def row(figure: dict[str, Any]) -> str:
+    """The line of one figure in a table of name, median, runs, goal and verdict."""
     runs = figure["runs"]
     spread = f"{min(runs):.3g} .. {max(runs):.3g}" if len(runs) > 1 else ""
     unit = "" if figure["unit"] == "ratio" else f" {figure['unit']}"

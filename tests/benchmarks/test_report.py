@@ -22,6 +22,6 @@ def test_the_page_is_what_the_newest_raw_runs_give() -> None:
     ],
 )
 def test_a_verdict_says_by_how_much_a_goal_is_missed(goal: str, runs: list[float], verdict: str) -> None:
-    row = report._row({"name": "x", "unit": "s", "runs": runs, "median": runs[0], "goal": goal, "note": "a note"})  # pyright: ignore[reportPrivateUsage]
+    row = report.row({"name": "x", "unit": "s", "runs": runs, "median": runs[0], "goal": goal, "note": "a note"})
 
     assert row.endswith(f"| {verdict} |")

@@ -1,0 +1,71 @@
+"""`python -m benchmarks.operator [PART ...]`: measure these parts, or all, keep the raw runs and rewrite the page.
+
+Needs the programs of `make testcluster`. On two cores all parts take about half an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from benchmarks.operator import page
+from benchmarks.operator.bench import Bench
+from benchmarks.operator.customer import Customer
+from benchmarks.record import Session, machine
+from tools.testcluster import API_SERVER, Cluster, definitions
+
+PARTS = ("starting", "reconciling", "gate", "converging", "cold", "fanout", "changes", "failover", "stream")
+
+
+async def measured(part: str, *, scale: float, rounds: int | None) -> dict[str, Any]:
+    """The figures of one part, on a control plane of its own."""
+    session = Session(part)
+    with (
+        tempfile.TemporaryDirectory(prefix="lmos-bench-") as folder,
+        Cluster(parts=API_SERVER, crds=definitions()) as cluster,
+    ):
+        async with Customer(cluster.kubeconfig()) as customer:
+            bench = Bench(cluster, customer, Path(folder), scale=scale)
+            if rounds is not None:
+                bench.rounds = rounds
+            await import_module(f"benchmarks.operator.{part}").measure(bench, session)
+        server = json.loads(cluster.kubectl("version", "-o", "json"))["serverVersion"]["gitVersion"]
+    session.show()
+    return {
+        "started": session.started,
+        "machine": {**machine(), "kubernetes": server, "kopf": version("kopf")},
+        "figures": [figure.as_json() for figure in session.figures],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.operator", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"which: {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--rounds", type=int, help="runs of each figure")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="multiplies numbers of objects; below 1 nothing is kept"
+    )
+    arguments = parser.parse_args()
+    unknown = set(arguments.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    for part in arguments.parts or PARTS:
+        print(f"\n{part}", flush=True)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            figures = runner.run(measured(part, scale=arguments.scale, rounds=arguments.rounds))
+        if arguments.scale >= 1:
+            page.keep(part, figures)
+    page.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
