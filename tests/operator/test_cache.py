@@ -49,6 +49,29 @@ async def test_an_older_object_does_not_replace_a_newer_one() -> None:
     assert cache.get(("default", "a")) is newer
 
 
+async def test_a_deleted_object_does_not_come_back_when_it_is_told_late() -> None:
+    cache = Cache(Agent)
+    cache.put(_at(4))
+    cache.remove(("default", "a"), 6)
+    assert cache.put(_at(5)) is None
+    assert cache.put(_at(7)) is not None
+
+
+async def test_a_deletion_may_be_told_before_the_object() -> None:
+    cache = Cache(Agent)
+    assert cache.remove(("default", "a"), 6) is None
+    assert cache.put(_at(5)) is None
+    assert len(cache) == 0
+
+
+async def test_only_the_latest_deletions_are_remembered() -> None:
+    cache = Cache(Agent)
+    for number in range(1001):
+        cache.remove(("default", f"a{number}"), 2 + number)
+    assert cache.put(_at(1, name="a1000")) is None
+    assert cache.put(_at(1, name="a0")) is not None
+
+
 async def test_put_tells_the_old_and_the_new_object() -> None:
     cache = Cache(Agent)
     first, second = _at(1), _at(2)

@@ -33,6 +33,8 @@ Indexer = Callable[[R], Iterable[Hashable]]
 _Names = tuple[Name] | dict[Name, None]
 """Under one value of an index, in order. Mostly there is one: then no dictionary, which would be a quarter of a KB."""
 
+_REMEMBERED: Final = 1000
+"""Deletions of a kind: more than happen while an event is late."""
 _MAX_DELAY: Final = 30.0
 _STANDING: Final = 1.0
 
@@ -41,8 +43,8 @@ class Cache(Generic[R]):
     """Objects by namespace and name, and by the values of each index.
 
     Resource versions are compared as numbers, as Kubernetes allows for one kind: an older object never replaces a newer
-    one, whatever the order in which a watch and our own writes report them. `size` shows how many objects there are;
-    it belongs to this cache alone.
+    one, and does not come back after its deletion, whatever the order in which lists, watches and our own writes report
+    them. `size` shows how many objects there are; it belongs to this cache alone.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class Cache(Generic[R]):
         self._objects: dict[Name, R] = {}
         self._indices: dict[str, dict[Hashable, _Names]] = {index: {} for index in self._indexers}
         self._reached: dict[str, int] = {}
+        self._gone: dict[Name, int] = {}
+        """The versions at which objects were deleted, as long as somebody may report these objects late."""
         self._size = size
         self._show_size()
 
@@ -84,8 +88,10 @@ class Cache(Generic[R]):
             raise TypeError(f"a cache of {self.kind} objects cannot hold {resource.key}")
         name = _name_of(resource)
         old = self._objects.get(name)
-        if old is not None and version_of(old) >= version_of(resource):
+        known = version_of(old) if old is not None else self._gone.get(name, -1)
+        if known >= version_of(resource):
             return None
+        self._gone.pop(name, None)
         new = resource.with_meta(managed_fields=()) if resource.metadata.managed_fields else resource
         self._objects[name] = new
         self._show_size()
@@ -95,7 +101,10 @@ class Cache(Generic[R]):
     def remove(self, name: Name, version: int) -> R | None:
         """Forget the object unless it is newer than `version` (it was created again); the removed object if any."""
         old = self._objects.get(name)
-        if old is None or version_of(old) > version:
+        if old is not None and version_of(old) > version:
+            return None
+        self._bury(name, version)
+        if old is None:
             return None
         self._file(name, old, None)
         del self._objects[name]
@@ -123,6 +132,11 @@ class Cache(Generic[R]):
         """Whether the object is known in a version that is not newer than `up_to`."""
         resource = self._objects.get(name)
         return resource is not None and version_of(resource) <= up_to
+
+    def _bury(self, name: Name, version: int) -> None:
+        self._gone[name] = max(version, self._gone.pop(name, 0))
+        if len(self._gone) > _REMEMBERED:
+            del self._gone[next(iter(self._gone))]
 
     def _show_size(self) -> None:
         if self._size is not None:
