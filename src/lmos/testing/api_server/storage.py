@@ -49,7 +49,9 @@ class Change:
 class Collection:
     """All objects of one resource, and their changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, began: int) -> None:
+        self.began = began
+        """The version at which it was first served: nothing of before can be told."""
         self.objects: dict[Key, Json] = {}
         self.changes: list[Change] = []
         self.news = asyncio.Event()
@@ -84,7 +86,7 @@ class Storage:
         """Serve a resource, empty at first."""
         if served.resource not in self._collections:
             self._served[served.resource] = served
-            self._collections[served.resource] = Collection()
+            self._collections[served.resource] = Collection(self.version)
 
     def drop(self, served: Served) -> None:
         """Remove all objects of a resource, and serve it no more."""

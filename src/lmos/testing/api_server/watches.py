@@ -56,8 +56,9 @@ async def watch(
 ) -> AsyncGenerator[bytes]:
     """Lines, until the end. Raises `TransportError` when the server is not `alive` any more."""
     loop = asyncio.get_running_loop()
-    if wanted.since is not None and wanted.since < storage.compacted:
-        said = f"too old resource version: {wanted.since} ({storage.compacted})"
+    oldest = max(storage.compacted, wanted.collection.began)
+    if wanted.since is not None and wanted.since < oldest:
+        said = f"too old resource version: {wanted.since} ({oldest})"
         yield _line("ERROR", orjson.dumps(status(410, said, "Expired")))
         return
     deadline = loop.time() + wanted.seconds
