@@ -71,6 +71,11 @@ async def test_an_agent_that_no_channel_uses_may_go() -> None:
     assert await _judge(_guard(BILLING, elsewhere), BILLING, None) == Verdict(True)
 
 
+async def test_a_new_agent_can_take_nothing_away() -> None:
+    guard = _guard(BILLING, WEB, budget=0.0)
+    assert await _judge(guard, None, agent("second", ("bill", "2.0.0"))) == Verdict(True)
+
+
 async def test_a_channel_that_asks_for_more_than_it_can_have_is_denied() -> None:
     verdict = await _judge(_guard(BILLING, WEB), WEB, channel(("bill", "^3.0.0"), name="web"))
     assert verdict.message == snapshot("""\

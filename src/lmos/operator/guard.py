@@ -16,7 +16,7 @@ import anyio.lowlevel
 from lmos.operator import reasons
 from lmos.operator.cache import Name
 from lmos.operator.plan import ChannelPlan, Outcome, plan
-from lmos.operator.resolver import Unresolved
+from lmos.operator.resolver import Unresolved, serves
 from lmos.operator.views import Views, touched_by
 from lmos.resources.agent import Agent
 from lmos.resources.base import Resource, ResourceKey
@@ -144,13 +144,18 @@ class Guard:
         return [channel for channel in lost if not self._may_lose(change, channel.channel)], unmet
 
     def _touched(self, change: Change) -> set[Name]:
-        """The channels whose resolution the change can alter."""
+        """The channels that the change can leave unresolved: of an agent's change only those that may use it now."""
         subject = change.subject
         if isinstance(subject, Channel):
             return {(subject.metadata.namespace, subject.metadata.name)} if change.new is not None else set()
-        if isinstance(subject, Agent):
-            return touched_by(self._views, _agent(change.old), _agent(change.new))
-        return set()
+        old = _agent(change.old)
+        if old is None:
+            return set()
+        return {name for name in touched_by(self._views, old, _agent(change.new)) if self._may_use(name, old)}
+
+    def _may_use(self, name: Name, agent: Agent) -> bool:
+        channel = self._views.channels.get(name)
+        return channel is not None and serves(agent, channel)
 
     def _plan(self, change: Change, names: Iterable[Name]) -> Sequence[ChannelPlan]:
         """The plan for the channels of `names`: with them all agents that they can have, before and after."""

@@ -17,7 +17,7 @@ from lmos.resources.channel import Channel, NearMiss, RequiredCapability, Resolv
 from lmos.resources.endpoints import BadEndpoint, check_endpoint
 from lmos.resources.versions import BadRange, BadVersion, Version, VersionRange, parse_range, parse_version
 
-__all__ = ["MAX_NEAR_MISSES", "Resolution", "Unresolved", "Wire", "resolve"]
+__all__ = ["MAX_NEAR_MISSES", "Resolution", "Unresolved", "Wire", "resolve", "serves"]
 
 MAX_NEAR_MISSES: Final = 5
 _SHOWN_NAMES: Final = 5
@@ -114,6 +114,11 @@ def _is_served(
     if not required:
         return bool(serving)
     return any(offer.agent.metadata.name in serving for found in offers.values() for offer in found)
+
+
+def serves(agent: Agent, channel: Channel) -> bool:
+    """Whether a channel of the same namespace may use the agent, whatever it requires."""
+    return not _misses(channel, agent)
 
 
 def _misses(channel: Channel, agent: Agent) -> tuple[str, ...]:
