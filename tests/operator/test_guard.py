@@ -3,13 +3,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from lmos.operator.guard import CONTROLLERS, Change, Guard, Mode, Undecided, Verdict
+from lmos.operator.plan import Outcome, plan
 from lmos.operator.views import Views
 from lmos.resources.agent import Agent
 from lmos.resources.base import ObjectMeta, Resource
+from lmos.resources.channel import Channel
 from lmos.resources.rollout import Canary, ChannelRollout, ChannelRolloutSpec, RolloutStrategy, WeightedChannel
 from tests.operator.builders import LABELS, agent, channel
 
@@ -226,3 +232,47 @@ async def test_what_takes_too_long_is_not_decided() -> None:
 def test_a_change_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="old or a new"):
         _ = Change(None, None, "alice").subject
+
+
+_VERSIONS = st.sampled_from(["1.0.0", "2.0.0"])
+_AGENTS = st.builds(
+    agent,
+    st.sampled_from(["a", "b", "c"]),
+    st.tuples(st.sampled_from(["x", "y"]), _VERSIONS),
+    tenants=st.sampled_from([(), ("acme",), ("other",)]),
+    channels=st.sampled_from([("web",), ("app",), ("web", "app")]),
+    subset=st.sampled_from([None, "canary"]),
+)
+_CHANNELS = st.builds(
+    channel,
+    st.tuples(st.sampled_from(["x", "y"]), st.sampled_from(["*", "^1", "^2"])),
+    name=st.sampled_from(["p", "q", "r"]),
+    labels=st.fixed_dictionaries(
+        {"tenant": st.just("acme"), "channel": st.sampled_from(["web", "app"])}, optional={"subset": st.just("canary")}
+    ),
+)
+
+
+def _named(resource: Resource) -> str:
+    return resource.metadata.name
+
+
+@given(
+    st.lists(_AGENTS, max_size=3, unique_by=_named),
+    st.lists(_CHANNELS, max_size=3, unique_by=_named),
+    st.one_of(_AGENTS, _CHANNELS),
+    st.booleans(),
+)
+def test_what_is_denied_is_what_a_plan_of_everything_shows(
+    agents: list[Agent], channels: list[Channel], new: Agent | Channel, going: bool
+) -> None:
+    known = [*agents, *channels]
+    old = next((resource for resource in known if resource.key == new.key), None)
+    assume(old is not None or not going)
+    shown = plan(known, [] if going else [new], [new.key] if going else [])
+    lost = {c.channel.name for c in shown.channels if c.outcome is Outcome.BECOMES_UNRESOLVED}
+
+    verdict = asyncio.run(_judge(_guard(*known), old, None if going else new))
+
+    told = {line.split(":")[0].strip() for line in verdict.message.splitlines()[1:-1]}
+    assert (verdict.allowed, told) == (not lost, lost)
