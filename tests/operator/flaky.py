@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 
 from lmos.operator.base import Listing, ResourceExpired, Store, StoreError, WatchEvent
 from lmos.resources.base import Resource
@@ -82,10 +82,13 @@ class FlakyStore:
                 following.cancel()
                 await asyncio.wait((following,))
 
-    async def apply(self, resource: Resource, *, field_manager: str, force: bool = True) -> Resource:
+    async def apply(
+        self, resource: Resource, *, field_manager: str, force: bool = True, without: Collection[str] = ()
+    ) -> Resource:
         await self._enter("apply", resource.KIND)
         before = await self._version(resource)
-        return self._leave(before, await self._inner.apply(resource, field_manager=field_manager, force=force))
+        stored = await self._inner.apply(resource, field_manager=field_manager, force=force, without=without)
+        return self._leave(before, stored)
 
     async def update_status(self, resource: Resource, *, field_manager: str) -> Resource:
         await self._enter("update_status", resource.KIND)

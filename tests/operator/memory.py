@@ -7,7 +7,7 @@ removal with the owner.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from itertools import count
 from typing import Any
 
@@ -49,7 +49,9 @@ class MemoryStore:
                     yield event
             await self._news.wait()
 
-    async def apply(self, resource: Resource, *, field_manager: str, force: bool = True) -> Resource:
+    async def apply(
+        self, resource: Resource, *, field_manager: str, force: bool = True, without: Collection[str] = ()
+    ) -> Resource:
         old = self._objects.get(resource.key)
         check_preconditions(resource, old and Found(str(old.metadata.uid), str(old.metadata.resource_version)))
         return self.put(resource)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from typing import Any
 
 import looptime
@@ -58,7 +58,9 @@ class Faulty(MemoryStore):
             if self.bookmarks:
                 yield WatchEvent("bookmark", since)
 
-    async def apply(self, resource: Resource, *, field_manager: str, force: bool = True) -> Resource:
+    async def apply(
+        self, resource: Resource, *, field_manager: str, force: bool = True, without: Collection[str] = ()
+    ) -> Resource:
         if self.writing is not None:
             raise self.writing
         while self.frozen and not self.awake.is_set():

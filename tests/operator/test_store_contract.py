@@ -69,6 +69,16 @@ async def test_changed_labels_bump_only_the_version(store: Store) -> None:
     assert second.resource_version != first.resource_version
 
 
+async def test_what_it_must_not_have_goes_whoever_has_set_it(store: Store) -> None:
+    theirs = agent("a", tier="gold", subset="canary").with_meta(annotations={"note": "theirs"})
+    await store.apply(theirs, field_manager="people")
+    found = await store.apply(agent("a"), field_manager="operator", without=("subset", "note", "other"))
+    assert "subset" not in found.metadata.labels
+    assert found.metadata.annotations == {}
+    again = await store.apply(agent("a"), field_manager="operator", without=("subset", "note", "other"))
+    assert again == found
+
+
 async def test_an_object_created_again_is_a_new_one(store: Store) -> None:
     first = (await apply(store, agent("a"))).metadata
     await store.delete("Agent", "default", "a")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -404,9 +404,11 @@ async def test_an_agent_that_is_created_while_the_workload_is_asked_stays_its_wr
     forced: list[bool] = []
 
     class Watched(FlakyStore):
-        async def apply(self, resource: Resource, *, field_manager: str, force: bool = True) -> Resource:
+        async def apply(
+            self, resource: Resource, *, field_manager: str, force: bool = True, without: Collection[str] = ()
+        ) -> Resource:
             forced.append(force)
-            return await super().apply(resource, field_manager=field_manager, force=force)
+            return await super().apply(resource, field_manager=field_manager, force=force, without=without)
 
     cluster.seen = Watched(cluster.memory)
     cluster.declare(deployment(), service())

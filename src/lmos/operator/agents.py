@@ -21,7 +21,16 @@ from lmos.operator.discovery.base import Documents, Finding, Target, Undiscovere
 from lmos.operator.discovery.documents import Told
 from lmos.operator.discovery.inquiry import Answer, Inquirer
 from lmos.operator.discovery.services import address_of
-from lmos.operator.ownership import agent_of, controller_of, is_adoptable, is_as_wanted, is_managed, is_of, taken
+from lmos.operator.ownership import (
+    absent_labels,
+    agent_of,
+    controller_of,
+    is_adoptable,
+    is_as_wanted,
+    is_managed,
+    is_of,
+    taken,
+)
 from lmos.operator.recorder import Recorder
 from lmos.operator.views import Views
 from lmos.operator.workloads import Workload
@@ -158,7 +167,9 @@ class AgentReconciler:
             seen = agent.metadata
             wanted = wanted.with_meta(uid=seen.uid, resource_version=seen.resource_version)
         # By force only what was seen: an Agent that people create at this moment stays theirs.
-        stored = await self._store.apply(wanted, field_manager=reasons.FIELD_MANAGER, force=agent is not None)
+        stored = await self._store.apply(
+            wanted, field_manager=reasons.FIELD_MANAGER, force=agent is not None, without=absent_labels(wanted)
+        )
         self._generations[name] = stored.metadata.generation
         return self._record(agent, stored)
 

@@ -6,7 +6,7 @@ nothing. The namespace is part of every call.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -79,13 +79,16 @@ class Store(Source, Protocol):
         """The object, or `None`."""
         ...
 
-    async def apply(self, resource: Resource, *, field_manager: str, force: bool = True) -> Resource:
+    async def apply(
+        self, resource: Resource, *, field_manager: str, force: bool = True, without: Collection[str] = ()
+    ) -> Resource:
         """Create or replace spec, labels, annotations and owner references; status stays.
 
         Returns the stored object. Bumps `generation` when the spec changed; an equal object is not written and keeps
         its resource version. A `metadata.resource_version` makes the call conditional: raises `Conflict` when the
-        object has moved on. What other field managers own beside that (labels, say) may stay. A field of theirs that
-        is to change is taken over with `force`, else it raises `Conflict`; a store that knows no owners takes it over.
+        object has moved on. What other field managers own beside that (labels, say) may stay, but for the labels and
+        annotations named by `without`: they go, whoever has set them. A field of theirs that is to change is taken over
+        with `force`, else it raises `Conflict`; a store that knows no owners takes it over.
         """
         ...
 

@@ -44,7 +44,7 @@ class ChannelReconciler:
         desired = routing_for(channel, resolution, platform_host=self._platform_host)
         known = self._views.routings.get((channel.metadata.namespace, channel.metadata.name))
         if known is None or not _equal(known, desired):
-            written = await self._store.apply(desired, field_manager=reasons.FIELD_MANAGER)
+            written = await self._store.apply(desired, field_manager=reasons.FIELD_MANAGER, without=_absent(desired))
             self._views.routings.record(written)
 
     async def _write_status(self, channel: Channel, resolution: Resolution) -> None:
@@ -71,6 +71,12 @@ class ChannelReconciler:
             return
         kind = "Normal" if now.status == "True" else "Warning"
         self._recorder.record(channel, kind, now.reason, reasons.ACTION_RESOLVE, now.message)
+
+
+def _absent(desired: ChannelRouting) -> list[str]:
+    """What means something, wherever it comes from, and is not to be there."""
+    found = [label for label in COPIED_LABELS if label not in desired.metadata.labels]
+    return found if reasons.AGENTS in desired.metadata.annotations else [*found, reasons.AGENTS]
 
 
 def _equal(known: ChannelRouting, desired: ChannelRouting) -> bool:

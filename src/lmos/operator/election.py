@@ -8,7 +8,7 @@ so every write asks once more: `Fenced` refuses it when the term is over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Protocol
 
 from lmos.operator.base import Listing, Store, StoreError, WatchEvent
@@ -73,9 +73,11 @@ class Fenced:
     def watch(self, kind: str, namespace: str, since: str) -> AsyncIterator[WatchEvent]:
         return self._store.watch(kind, namespace, since)
 
-    async def apply(self, resource: Resource, *, field_manager: str, force: bool = True) -> Resource:
+    async def apply(
+        self, resource: Resource, *, field_manager: str, force: bool = True, without: Collection[str] = ()
+    ) -> Resource:
         self._check()
-        return await self._store.apply(resource, field_manager=field_manager, force=force)
+        return await self._store.apply(resource, field_manager=field_manager, force=force, without=without)
 
     async def update_status(self, resource: Resource, *, field_manager: str) -> Resource:
         self._check()

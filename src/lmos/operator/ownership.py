@@ -12,7 +12,17 @@ from lmos.operator.workloads import LABEL, LABEL_VALUE, Deployment, Rollout, Wor
 from lmos.resources.agent import Agent, AgentSpec
 from lmos.resources.base import ObjectMeta, OwnerReference
 
-__all__ = ["MANAGED_BY", "agent_of", "controller_of", "is_adoptable", "is_as_wanted", "is_managed", "is_of", "taken"]
+__all__ = [
+    "MANAGED_BY",
+    "absent_labels",
+    "agent_of",
+    "controller_of",
+    "is_adoptable",
+    "is_as_wanted",
+    "is_managed",
+    "is_of",
+    "taken",
+]
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 _SUBSET: Final = "subset"
@@ -81,6 +91,11 @@ def is_as_wanted(agent: Agent, wanted: Agent) -> bool:
         and all(labels.get(key) == value for key, value in wanted.metadata.labels.items())
         and all(owner in agent.metadata.owner_references for owner in wanted.metadata.owner_references)
     )
+
+
+def absent_labels(wanted: Agent) -> tuple[str, ...]:
+    """Labels that people must not add to the Agent of a workload: it is in the workload's subset."""
+    return () if _SUBSET in wanted.metadata.labels else (_SUBSET,)
 
 
 def taken(workload: Workload) -> str:

@@ -8,7 +8,7 @@ change is one transaction together with its entry in the change log, from which 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -95,10 +95,12 @@ class SqliteStore:
                         told = position
                         yield WatchEvent("bookmark", str(position))
 
-    async def apply(self, resource: Resource, *, field_manager: str, force: bool = True) -> Resource:
+    async def apply(
+        self, resource: Resource, *, field_manager: str, force: bool = True, without: Collection[str] = ()
+    ) -> Resource:
         """Create or replace; `uid`, `generation` and timestamps of `resource` are the store's to set.
 
-        No field has an owner here: `force` changes nothing.
+        No field has an owner here: nothing stays that `resource` has not, and `force` changes nothing.
 
         `metadata.uid` and `metadata.resource_version` make the call conditional. Raises `Conflict` also for an object
         whose owners are all gone: Kubernetes would remove it at once.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing
 from random import random
 from typing import Final, Literal
@@ -114,14 +114,18 @@ class KubernetesStore:
                 return
             metrics.WATCH_RESTARTS.labels(resource.kind, reason).inc()
 
-    async def apply(self, resource: Resource, *, field_manager: str, force: bool = True) -> Resource:
+    async def apply(
+        self, resource: Resource, *, field_manager: str, force: bool = True, without: Collection[str] = ()
+    ) -> Resource:
         """Create or replace by server-side apply; `metadata.uid` makes the call conditional, too.
 
         With `force`, fields of the spec that others have set and `resource` lacks are removed; without, they stay.
         Raises `FieldConflict` when a field has another owner, `Terminating` when the namespace is being deleted.
         """
         known = _ours(resource)
-        raw = await self._writer.write(known, resource, "spec", field_manager=field_manager, force=force)
+        raw = await self._writer.write(
+            known, resource, "spec", field_manager=field_manager, force=force, without=without
+        )
         return self._reader.read_written(known, raw)
 
     async def update_status(self, resource: Resource, *, field_manager: str) -> Resource:

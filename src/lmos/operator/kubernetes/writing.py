@@ -8,7 +8,7 @@ and version together, which the server checks, and what is left over is removed 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final, Literal
 
 from lmos.operator.base import Conflict, NotFound, StoreError
@@ -35,12 +35,19 @@ class Writer:
         self._jitter = jitter
 
     async def write(
-        self, known: ApiResource, resource: Resource, part: Part, *, field_manager: str, force: bool
+        self,
+        known: ApiResource,
+        resource: Resource,
+        part: Part,
+        *,
+        field_manager: str,
+        force: bool,
+        without: Collection[str] = (),
     ) -> Json:
         """Write the spec, with what people may set in metadata, or the status; the stored object."""
         for attempt in range(_ATTEMPTS):
             try:
-                return await self._attempt(known, resource, part, field_manager, force)
+                return await self._attempt(known, resource, part, field_manager, force, without)
             except (FieldConflict, Terminating):
                 raise
             except Conflict:
@@ -51,7 +58,13 @@ class Writer:
         raise AssertionError("the last attempt returns or raises")
 
     async def _attempt(
-        self, known: ApiResource, resource: Resource, part: Part, field_manager: str, force: bool
+        self,
+        known: ApiResource,
+        resource: Resource,
+        part: Part,
+        field_manager: str,
+        force: bool,
+        without: Collection[str],
     ) -> Json:
         pins = await self._pins(known, resource, part)
         wanted = _dumped(resource, part)
@@ -69,11 +82,8 @@ class Writer:
             raise await self._explained(known, resource, error) from error
         except NotFound as error:
             raise await self._absent(known, resource, part, error) from error
-        surplus = leftovers(stored.get(part), wanted) if force else None
-        if surplus is None and (part in stored) == (wanted is not None):
-            return stored
-        patch = {"metadata": {"resourceVersion": stored["metadata"]["resourceVersion"]}, part: surplus}
-        return await self._client.merge(path, patch, field_manager=field_manager)
+        patch = _patch(stored, part, wanted, without) if force else _patch(stored, part, stored.get(part), without)
+        return stored if patch is None else await self._client.merge(path, patch, field_manager=field_manager)
 
     async def _pins(self, known: ApiResource, resource: Resource, part: Part) -> Json:
         """The uid and version to send, both or none."""
@@ -117,6 +127,22 @@ class Writer:
             f"the CustomResourceDefinition {known.full_name} has no status: install that of this version: "
             "lmos crds | kubectl apply --server-side -f -"
         )
+
+
+def _patch(stored: Json, part: Part, wanted: Any, without: Collection[str]) -> Json | None:
+    """What has to be removed after an apply, because others own it; `None` when nothing has."""
+    meta: Json = {
+        field: {name: None for name in without if name in stored["metadata"].get(field, ())}
+        for field in ("labels", "annotations")
+    }
+    patch: Json = {"metadata": {field: names for field, names in meta.items() if names}}
+    surplus = leftovers(stored.get(part), wanted)
+    if surplus is not None or (part in stored) != (wanted is not None):
+        patch[part] = surplus
+    elif not patch["metadata"]:
+        return None
+    patch["metadata"]["resourceVersion"] = stored["metadata"]["resourceVersion"]
+    return patch
 
 
 def _no_object(resource: Resource) -> NotFound:
