@@ -300,7 +300,7 @@ class Manager:
 
     def _enqueue_all(self) -> None:
         for duty in self._duties:
-            for name in duty.names():
+            for name in sorted(duty.names()):  # so that the same changes lead to the same requests
                 self._enqueue(duty.name, name)
 
     def _enqueue(self, duty: str, name: Name) -> None:
@@ -312,7 +312,7 @@ class Manager:
         self._wake_channels(old, new)
 
     def _wake_channels(self, old: Agent | None, new: Agent | None) -> None:
-        for name in touched_by(self._views, old, new):
+        for name in sorted(touched_by(self._views, old, new)):
             self._enqueue(_CHANNEL, name)
 
     def _workload_changed(self, old: Workload | None, new: Workload | None) -> None:
