@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib.metadata import version
 from threading import Thread
 from typing import TYPE_CHECKING, Final
-
-from lmos import __version__
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -73,7 +72,7 @@ def _provider(service: str) -> TracerProvider:
         ) from error
     from opentelemetry.trace import set_tracer_provider
 
-    attributes = {SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME") or service, SERVICE_VERSION: __version__}
+    attributes = {SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME") or service, SERVICE_VERSION: version("lmos")}
     provider = TracerProvider(resource=Resource.create(attributes), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     set_tracer_provider(provider)
