@@ -7,17 +7,19 @@ now and then they are any text. A namespace goes through several worlds, so name
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from lmos.resources.agent import Agent, AgentSpec, Endpoint, ProvidedCapability
-from lmos.resources.base import ObjectMeta, Resource
+from lmos.resources.base import Model, ObjectMeta, Resource
 from lmos.resources.channel import Channel, ChannelSpec, RequiredCapability, ResolveStrategy
 from lmos.resources.rules import RoutingRule, RoutingRules
 
 __all__ = ["World", "generated", "worlds"]
+
+M = TypeVar("M", bound=Model)
 
 World = tuple[Resource, ...]
 """Objects of the namespace `default`, each name once a kind."""
@@ -43,6 +45,11 @@ _URLS: Final = ("http://agent.example:8080", "https://agent.example", "WS://10.0
 # The CRD admits these, and nobody can dial them.
 _NO_URLS: Final = ("http://agent.example:", "http://h:0", "http://h:99999", "http://ä.example")
 _PATTERNS: Final = ("bill|invoice", "(?P<n>[0-9]+)", "(", "a*", r"\d{4}")
+
+
+def _model(model: type[M], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[M]:
+    """Objects with these fields by their Python names; `st.builds` would ask for required ones by wire names, too."""
+    return st.fixed_dictionaries(fields).map(lambda values: model(**values))
 
 
 def _often(*weighted: tuple[int, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
@@ -73,10 +80,10 @@ _any_url = st.from_regex(r"(https?|wss?)://[a-z0-9.:\[\]-]{1,12}(/[a-zA-Z0-9/%:@
 _url = _often((7, st.sampled_from(_URLS)), (2, st.sampled_from(_NO_URLS)), (1, _any_url))
 _endpoint = _often(
     (8, st.none()),
-    (3, st.builds(Endpoint, url=_url, protocol=st.sampled_from(("arc", "a2a")))),
+    (3, _model(Endpoint, url=_url, protocol=st.sampled_from(("arc", "a2a")))),
     (1, st.just(Endpoint(protocol="local"))),
 )
-_provided = st.builds(
+_provided = _model(
     ProvidedCapability,
     id=st.sampled_from(("", "c-1")),
     name=_capability,
@@ -84,21 +91,21 @@ _provided = st.builds(
     description=_text(most=20),
     examples=_some(_text(most=20), 2),
 )
-_required = st.builds(
+_required = _model(
     RequiredCapability,
     id=st.sampled_from(("", "r-1")),
     name=_capability,
     version=_range,
     strategy=st.sampled_from(ResolveStrategy),
 )
-_rule = st.builds(
+_rule = _model(
     RoutingRule,
     name=_text(most=10),
     agent=st.none() | st.sampled_from(("a", "b")),
     keywords=_some(_text(least=1, most=8), 2, least=1),
     patterns=_some(st.sampled_from(_PATTERNS), 2),
 )
-_rules = st.builds(
+_rules = _model(
     RoutingRules,
     allowed_agents=_some(st.sampled_from(("a", "b", "unknown")), 2),
     denied_agents=_some(st.sampled_from(("a", "b")), 1),
@@ -107,7 +114,7 @@ _rules = st.builds(
 _supported_channels = st.tuples(
     st.sampled_from((("web", "ivr", "App"), ("web", "App"), ("web",), ("ivr",), ())), _some(_text(most=8), 1)
 ).map(lambda parts: (*parts[0], *parts[1]))
-_agent_spec = st.builds(
+_agent_spec = _model(
     AgentSpec,
     id=st.sampled_from(("", "id-1")),
     description=_text(most=30),
@@ -116,7 +123,7 @@ _agent_spec = st.builds(
     provided_capabilities=_often((9, _some(_provided, 6, least=2)), (1, st.just(()))),
     endpoint=_endpoint,
 )
-_channel_spec = st.builds(
+_channel_spec = _model(
     ChannelSpec, required_capabilities=_some(_required, 4), routing_rules=_often((4, st.none()), (1, _rules))
 )
 _key = st.just("note") | st.just("lmos.example/why")
