@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 READY := .venv/.ready
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
-.PHONY: setup demo check format testcluster test differential bench bench-operator docs image lock clean
+.PHONY: setup demo check format testcluster test differential faults bench bench-operator docs image lock clean
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
@@ -43,6 +43,9 @@ test: setup
 # A thousand generated worlds on a cluster and on the embedded store; keeps the result.
 differential: setup
 	$(BIN)/pytest tests/cluster/test_differential.py --worlds 1000 --record
+
+faults: setup
+	$(BIN)/python -m tests.operator.faults
 
 bench: setup
 	$(BIN)/python -m benchmarks
