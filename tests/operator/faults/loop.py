@@ -15,7 +15,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context, ContextVar, copy_context
 from datetime import UTC, datetime, timedelta
 from heapq import heappush
-from typing import Any, Final
+from inspect import CORO_CREATED, getcoroutinestate
+from typing import Any, Final, cast
 from weakref import WeakSet
 
 __all__ = ["LoopClock", "Process", "Stuck", "VirtualLoop", "outside"]
@@ -169,7 +170,7 @@ class Process:
         self.dead = self.paused = False
         self.buried = True
         self._release()
-        for _ in range(3):  # a coroutine that was never begun cannot be ended without a warning
+        while any(_is_unbegun(task) for task in self._tasks):  # noqa: ASYNC110 - it could not be ended without a warning
             await asyncio.sleep(0)
         tasks = [task for task in self._tasks if not task.done()]
         for task in tasks:
@@ -188,6 +189,10 @@ class Process:
         for handle in held:
             if not handle.cancelled():
                 self._loop.enqueue(handle)
+
+
+def _is_unbegun(task: asyncio.Task[Any]) -> bool:
+    return not task.done() and getcoroutinestate(cast("Any", task.get_coro())) == CORO_CREATED
 
 
 def outside() -> Context:
