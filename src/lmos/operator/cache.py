@@ -30,7 +30,7 @@ Name = tuple[str, str]
 Indexer = Callable[[R], Iterable[Hashable]]
 """The values under which an object is found in one index."""
 
-_Names = tuple[Name] | dict[Name, None]
+_Names = Name | dict[Name, None]
 """Under one value of an index, in order. Mostly there is one: then no dictionary, which would be a quarter of a KB."""
 
 _REMEMBERED: Final = 1000
@@ -72,8 +72,8 @@ class Cache(Generic[R]):
 
     def by_index(self, index: str, value: Hashable) -> tuple[R, ...]:
         """The objects that `index` files under `value`; raises `KeyError` for an unknown index."""
-        names = self._indices[index].get(value, ())
-        return tuple(self._objects[name] for name in names)
+        names = self._indices[index].get(value, {})
+        return tuple(self._objects[name] for name in (names if isinstance(names, dict) else (names,)))
 
     def names(self, namespace: str = ALL_NAMESPACES) -> tuple[Name, ...]:
         """The names of all objects in `namespace`."""
@@ -314,18 +314,18 @@ class Informer(Generic[R]):
 def _file(filed: dict[Hashable, _Names], value: Hashable, name: Name) -> None:
     names = filed.get(value)
     if names is None:
-        filed[value] = (name,)
+        filed[value] = name
     elif isinstance(names, dict):
         names[name] = None
-    elif name not in names:
-        filed[value] = dict.fromkeys((*names, name))
+    elif names != name:
+        filed[value] = dict.fromkeys((names, name))
 
 
 def _unfile(filed: dict[Hashable, _Names], value: Hashable, name: Name) -> None:
     names = filed.get(value)
     if isinstance(names, dict):
         names.pop(name, None)
-    if not names or names == (name,):
+    if not names or names == name:
         filed.pop(value, None)
 
 

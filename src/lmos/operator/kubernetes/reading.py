@@ -66,8 +66,7 @@ class Reader:
             found = resource.model.model_validate(raw, extra=None if resource.writable else "ignore")
         except ValidationError as error:
             found = self._leniently(resource, raw, error)
-        self._pool.compact(found)
-        return found
+        return self._pool.compact(found)
 
     def read_written(self, resource: ApiResource, raw: Json) -> Resource:
         """The object as a write has left it. Raises `Unreadable`."""
