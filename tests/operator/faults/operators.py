@@ -24,7 +24,7 @@ from tests.operator.faults.ledger import LEASE, Ledger
 from tests.operator.faults.loop import Process, VirtualLoop
 from tests.operator.faults.stepping import SteppedDocuments, SteppedStore
 
-__all__ = ["Operator", "StoreOver"]
+__all__ = ["Operator", "StoreOver", "healthy_store"]
 
 STALL: Final = 20.0
 """Seconds of silence after which a watch is begun again; less than in earnest, so that schedules are short."""
@@ -55,6 +55,7 @@ class Operator:
         election: bool,
         documents: Documents | None = None,
         store: StoreOver = healthy_store,
+        fenced: bool = True,
         suspended: Callable[[Operator], None] | None = None,
     ) -> None:
         self.process = Process(loop, name)
@@ -67,6 +68,7 @@ class Operator:
         self._elects = election
         self._documents = documents
         self._store = store
+        self._fenced = fenced
         self._suspended = suspended
         self._began = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -121,7 +123,7 @@ class Operator:
                 await stack.enter_async_context(self.election)
             recorder = await stack.enter_async_context(KubernetesRecorder(client, self._clock, identity=self.name))
             writing = client
-            if self.election is not None:
+            if self.election is not None and self._fenced:
                 writing = client.guarded(partial(require_leading, self.election))
             store, documents = self._store(writing, self._rng.random), self._documents
             if self._suspended is not None:

@@ -51,6 +51,8 @@ PATHS: Final = {
     "deployments": "/apis/apps/v1",
     "services": "/api/v1",
 }
+_BOOKMARK_SECONDS: Final = 6.0
+"""Less than in earnest, as a schedule has few minutes."""
 _QUIET_SECONDS: Final = 900.0
 """After this time without faults, all must be well: keys that failed again and again wait for the longest."""
 
@@ -65,6 +67,7 @@ class Schedule:
     faults: bool = True
     store: StoreOver = healthy_store
     strike: Strike | None = None
+    fenced: bool = True
 
     @property
     def elects(self) -> bool:
@@ -115,7 +118,7 @@ class _Run:
         )
         self._rng = Random(schedule.seed)
         self._clock = LoopClock(loop)
-        self._server = ApiServer(self._clock, namespaces=(NAMESPACE,))
+        self._server = ApiServer(self._clock, namespaces=(NAMESPACE,), bookmark_seconds=_BOOKMARK_SECONDS)
         self._ledger = Ledger()
         self._plan = Plan(schedule.seed, muted=schedule.muted)
         self._plan.active = schedule.faults
@@ -166,6 +169,7 @@ class _Run:
             election=elects,
             documents=self._documents,
             store=self._schedule.store,
+            fenced=self._schedule.fenced,
             suspended=self._suspended if self._schedule.strike is not None else None,
         )
 
