@@ -63,10 +63,11 @@ def test_an_enum_stays_one_beside_its_text() -> None:
     assert type(labelled.metadata.labels["a"]) is str
 
 
-def test_equal_texts_are_one() -> None:
+def test_equal_texts_labels_and_tuples_are_one() -> None:
     pool = Pool()
     first, second = read(1, pool), read(11, pool)
     assert first.metadata.labels["team"] is second.metadata.labels["team"]
+    assert first.metadata.labels is second.metadata.labels
     assert first.spec.supported_channels is second.spec.supported_channels
 
 

@@ -21,6 +21,8 @@ M = TypeVar("M", bound=BaseModel)
 _POOLED: Final = 8_000
 """So many texts and tuples are remembered; then it begins anew, at the price of some duplicates."""
 _LONG: Final = 256
+_FEW: Final = 8
+_LABEL: Final = 63
 _UNIQUE: Final = frozenset({"name", "uid", "resource_version"})
 """Fields of `ObjectMeta` in which no two objects are alike."""
 
@@ -51,7 +53,7 @@ class Pool:
             elif of is tuple:
                 put(small, name, self._items(value) if value else value)
             elif of is dict:
-                put(small, name, {self._text(key): self._text(item) for key, item in value.items()})
+                put(small, name, self._texts(value))
             else:
                 put(small, name, self._model(value) if value is not None and self._is_model(of) else value)
         put(small, "__pydantic_fields_set__", self._field_set(kind, model.__pydantic_fields_set__))
@@ -77,6 +79,16 @@ class Pool:
 
     def _text(self, value: Any) -> Any:
         return self._values.setdefault(value, value) if type(value) is str and len(value) <= _LONG else value
+
+    def _texts(self, values: dict[Any, Any]) -> dict[Any, Any]:
+        """Labels, or annotations: the former are few and the same on many objects, the latter are long."""
+        if len(values) > _FEW or not all(type(value) is str and len(value) <= _LABEL for value in values.values()):
+            return {self._text(key): self._text(item) for key, item in values.items()}
+        items = tuple(values.items())
+        known = self._values.get(items)
+        if known is None:
+            known = self._values[items] = {self._text(key): self._text(item) for key, item in values.items()}
+        return known
 
     def _items(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
         """A tuple as models have it: of texts, or of models."""
