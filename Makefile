@@ -44,6 +44,7 @@ test: setup
 differential: setup
 	$(BIN)/pytest tests/cluster/test_differential.py --worlds 1000 --record
 
+# Operators live through faults: in virtual time here; `python -m tests.operator.faults --real` on a real API server.
 faults: setup
 	$(BIN)/python -m tests.operator.faults
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context, ContextVar, copy_context
 from datetime import UTC, datetime, timedelta
 from heapq import heappush
-from inspect import CORO_CREATED, getcoroutinestate
-from typing import Any, Final, cast
+from inspect import CORO_CREATED, getcoroutinestate, iscoroutine
+from typing import Any, Final
 from weakref import WeakSet
 
 __all__ = ["LoopClock", "Process", "Stuck", "VirtualLoop", "outside"]
@@ -192,7 +192,8 @@ class Process:
 
 
 def _is_unbegun(task: asyncio.Task[Any]) -> bool:
-    return not task.done() and getcoroutinestate(cast("Any", task.get_coro())) == CORO_CREATED
+    work = task.get_coro()
+    return not task.done() and iscoroutine(work) and getcoroutinestate(work) == CORO_CREATED
 
 
 def outside() -> Context:

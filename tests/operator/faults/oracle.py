@@ -20,9 +20,10 @@ from lmos.operator.views import Views
 from lmos.resources.agent import Agent
 from lmos.resources.base import Resource
 from lmos.resources.channel import Channel
+from lmos.resources.kinds import kind_named
 from lmos.resources.routing import ChannelRouting
 
-__all__ = ["ghosts", "wrong_states"]
+__all__ = ["ghosts", "readable", "wrong_states"]
 
 Json = dict[str, Any]
 R = TypeVar("R", bound=Resource)
@@ -109,6 +110,11 @@ def ghosts(objects: Objects, views: Views) -> list[str]:
         if known != stored:
             found.append(f"{plural} known are {known}, stored are {stored}")
     return found
+
+
+def readable(kind: str, items: Iterable[Json]) -> int:
+    """How many of these objects can be read."""
+    return len(_read(kind_named(kind).model, items))
 
 
 def _versions(resources: Iterable[Resource]) -> dict[str, str | None]:

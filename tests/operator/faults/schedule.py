@@ -40,17 +40,11 @@ from tests.operator.faults.ledger import Ledger
 from tests.operator.faults.loop import LoopClock, VirtualLoop
 from tests.operator.faults.operators import Operator, StoreOver, healthy_store
 from tests.operator.faults.oracle import ghosts, wrong_states
+from tests.operator.faults.paths import PATHS
 from tests.operator.faults.plan import Kind, Plan
 
 __all__ = ["Outcome", "Schedule", "run"]
 
-PATHS: Final = {
-    "agents": "/apis/lmos.eclipse/v1",
-    "channels": "/apis/lmos.eclipse/v1",
-    "channelroutings": "/apis/lmos.eclipse/v1",
-    "deployments": "/apis/apps/v1",
-    "services": "/api/v1",
-}
 _BOOKMARK_SECONDS: Final = 6.0
 """Less than in earnest, as a schedule has few minutes."""
 _QUIET_SECONDS: Final = 900.0

@@ -5,8 +5,11 @@ Each schedule is a seed. `make faults` lives through 10,000; a divergence is tol
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from tests.operator.faults.page import PAGE, RESULTS, page
 from tests.operator.faults.plan import Kind
 from tests.operator.faults.quiet import quiet
 from tests.operator.faults.report import shrunk, told
@@ -38,6 +41,12 @@ def test_a_schedule_is_the_same_each_time_that_it_is_run() -> None:
     first, again = (*_lived(range(3, 4)), *_lived(range(3, 4)))
     assert (first.counts, first.writes, first.told) == (again.counts, again.writes, again.told)
     assert first.seconds == again.seconds
+
+
+def test_the_page_of_the_docs_is_that_of_the_recorded_run() -> None:
+    results = json.loads(RESULTS.read_text())
+    assert PAGE.read_text() == page(results)
+    assert not any(sums["diverged"] for sums in results.values())
 
 
 def test_every_kind_of_fault_comes_about() -> None:
