@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 from aiohttp import web
@@ -40,13 +40,15 @@ class Proxy:
         self._plan = plan
         self._recordings = recordings
         self._up = True
+        self._handling: set[asyncio.Task[web.StreamResponse]] = set()
         self._told: dict[str, tuple[str, float]] = {}
         self._first_sent: dict[tuple[str, str, bytes], float] = {}
 
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator[str]:
         """The base URL."""
-        runner = web.AppRunner(_app(self._handle), access_log=None, shutdown_timeout=0.1)
+        app = _app(self._accounted)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -55,6 +57,9 @@ class Proxy:
             yield f"http://{host}:{port}"
         finally:
             await runner.cleanup()
+            for task in self._handling:
+                task.cancel()
+            await asyncio.gather(*self._handling, return_exceptions=True)
 
     async def cut(self, seconds: float) -> None:
         """Answer nothing for a while."""
@@ -62,6 +67,17 @@ class Proxy:
         self._up = False
         await asyncio.sleep(seconds)
         self._up = True
+
+    async def _accounted(self, request: web.Request) -> web.StreamResponse:
+        """Handle a request; the end of the proxy is its end, even if the client is gone."""
+        task = asyncio.create_task(self._handle(request))
+        self._handling.add(task)
+        task.add_done_callback(self._handling.discard)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         rng, fault = self._plan.fault_of(request.method, request.path, request.query)
@@ -142,7 +158,8 @@ class Proxy:
                     refused = b"\n".join([line async for line in stream.lines])
                     return _response(Answer(stream.status, refused, stream.headers))
                 await response.prepare(request)
-                whole = await self._pass_on(request, stream.lines, response, fault)
+                async with aclosing(cast("AsyncGenerator[bytes]", stream.lines)) as source:
+                    whole = await self._pass_on(request, source, response, fault)
         except (TransportError, ConnectionResetError):
             whole = False
         return response if whole else _broken(request, response if response.prepared else None)
@@ -197,9 +214,9 @@ class Proxy:
     def _judge(self, request: web.Request, body: bytes, answer: Answer, *, arrived: bool) -> None:
         """A write has taken effect, or none."""
         attempt = (request.method, request.path, body)
-        first = self._first_sent[attempt]
+        first = self._first_sent.get(attempt, _now())
         if arrived and answer.status < 429:
-            del self._first_sent[attempt]
+            self._first_sent.pop(attempt, None)
         if request.method != "PATCH" or answer.status >= 300 or "apply" not in request.content_type:
             return
         found: dict[str, Any] = orjson.loads(answer.body)
