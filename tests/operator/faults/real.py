@@ -54,6 +54,8 @@ class Lived:
 
 async def live_wave(cluster: Cluster, seeds: Sequence[int], folder: Path) -> list[Lived]:
     """Live through schedules side by side, while the API server has its own misfortunes."""
+    named = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _namespace(seed)}} for seed in seeds]
+    await asyncio.to_thread(cluster.apply, yaml.safe_dump_all(named))
     rng, fates = Random(seeds[0]), Counter[Kind]()
     misfortunes = asyncio.create_task(_misfortunes(cluster, rng, fates))
     try:
@@ -91,9 +93,8 @@ def _bare(definition: dict[str, Any]) -> dict[str, Any]:
 
 class _Schedule:
     def __init__(self, cluster: Cluster, seed: int, folder: Path) -> None:
-        self._cluster = cluster
         self._folder = folder
-        self._namespace = f"schedule-{seed}"
+        self._namespace = _namespace(seed)
         self._plan = Plan(seed, requests=0.25, streams=0.7)
         self._rng = Random(seed)
         self._recordings = Recordings()
@@ -109,7 +110,6 @@ class _Schedule:
         began = asyncio.get_running_loop().time()
         async with self._stack:
             self._stack.push_async_callback(self._admin.aclose)
-            await asyncio.to_thread(self._cluster.kubectl, "create", "namespace", self._namespace)
             for _ in range(2 if self._lived.seed % 3 == 0 else 1):
                 await self._start_operator()
             if len(self._operators) == 2:
@@ -210,6 +210,10 @@ class _Schedule:
     async def _list(self, plural: str) -> list[dict[str, Any]]:
         answer = await self._admin.request("GET", f"{PATHS[plural]}/namespaces/{self._namespace}/{plural}")
         return orjson.loads(answer.body)["items"]
+
+
+def _namespace(seed: int) -> str:
+    return f"schedule-{seed}"
 
 
 async def _later(seconds: float, operator: OperatorProcess) -> None:
