@@ -36,6 +36,8 @@ class Proxy:
 
     def __init__(self, upstream: Transport, plan: Plan, recordings: Recordings) -> None:
         self.needless: list[str] = []
+        self.forbidden = 0
+        """So often the API server itself has refused, for want of a right."""
         self._upstream = upstream
         self._plan = plan
         self._recordings = recordings
@@ -103,6 +105,7 @@ class Proxy:
             )
         except TransportError:
             return _broken(request)
+        self.forbidden += answer.status == 403
         if request.method == "GET" and answer.status == 200:
             self._recordings.note(request.path, request.query, answer.body)
         outcome = await self._after(request, fault, answer)

@@ -25,7 +25,7 @@ from lmos.operator.kubernetes.connect import transport_to
 from lmos.operator.kubernetes.transport import TransportError
 from lmos.testing.processes import ProcessFailed
 from tests.cluster.operators import OperatorProcess
-from tests.operator.faults.actions import PEOPLE, Action, Cut, Fell, Send, Wait, life
+from tests.operator.faults.actions import JSON, PEOPLE, Action, Cut, Deny, Fell, Send, Wait, life
 from tests.operator.faults.lines import Recordings
 from tests.operator.faults.oracle import readable, wrong_states
 from tests.operator.faults.paths import PATHS
@@ -39,6 +39,10 @@ _LONGEST_WAIT: Final = 1.5
 _LONGEST_PAUSE: Final = 18.0
 """Longer than a Lease lasts."""
 _SETTLED_WITHIN: Final = 300.0
+_SHORT: Final = 5.0
+"""So long operators are cut off, or without their rights, at most."""
+_OPERATOR: Final = "operator"
+"""Role of the cluster that operators have, and name of what grants them their rights."""
 _KINDS: Final = {"agents": "Agent", "channels": "Channel", "channelroutings": "ChannelRouting"}
 
 
@@ -54,8 +58,8 @@ class Lived:
 
 async def live_wave(cluster: Cluster, seeds: Sequence[int], folder: Path) -> list[Lived]:
     """Live through schedules side by side, while the API server has its own misfortunes."""
-    named = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _namespace(seed)}} for seed in seeds]
-    await asyncio.to_thread(cluster.apply, yaml.safe_dump_all(named))
+    needed = [manifest for seed in seeds for manifest in _needed(_namespace(seed))]
+    await asyncio.to_thread(cluster.apply, yaml.safe_dump_all(needed))
     rng, fates = Random(seeds[0]), Counter[Kind]()
     misfortunes = asyncio.create_task(_misfortunes(cluster, rng, fates))
     try:
@@ -99,6 +103,7 @@ class _Schedule:
         self._rng = Random(seed)
         self._recordings = Recordings()
         self._admin = transport_to(configuration(kubeconfig=str(cluster.kubeconfig())))
+        self._upstream = transport_to(configuration(kubeconfig=str(cluster.kubeconfig(_OPERATOR))))
         self._lived = Lived(seed)
         self._stack = AsyncExitStack()
         self._operators: list[OperatorProcess] = []
@@ -110,6 +115,7 @@ class _Schedule:
         began = asyncio.get_running_loop().time()
         async with self._stack:
             self._stack.push_async_callback(self._admin.aclose)
+            self._stack.push_async_callback(self._upstream.aclose)
             for _ in range(2 if self._lived.seed % 3 == 0 else 1):
                 await self._start_operator()
             if len(self._operators) == 2:
@@ -130,7 +136,7 @@ class _Schedule:
 
     async def _start_operator(self) -> None:
         self._started += 1
-        proxy = Proxy(self._admin, self._plan, self._recordings)
+        proxy = Proxy(self._upstream, self._plan, self._recordings)
         self._proxies.append(proxy)
         url = await self._stack.enter_async_context(proxy.serving())
         name = f"{self._namespace}-{self._started}"
@@ -147,7 +153,9 @@ class _Schedule:
             case Send():
                 await self._send(action)
             case Cut(seconds):
-                self._later += [asyncio.create_task(p.cut(min(seconds, 5.0))) for p in self._proxies]
+                self._later += [asyncio.create_task(p.cut(min(seconds, _SHORT))) for p in self._proxies]
+            case Deny(_, _, seconds):
+                self._later.append(asyncio.create_task(self._deny(min(seconds, _SHORT))))
             case Fell():
                 await self._fell(action)
             case _:
@@ -160,6 +168,25 @@ class _Schedule:
         query = {"fieldManager": PEOPLE} | ({"force": "true"} if "apply" in action.content_type else {})
         with suppress(TransportError):  # the server may be away
             await self._admin.request(action.method, path, query=query, body=body, content_type=action.content_type)
+
+    async def _deny(self, seconds: float) -> None:
+        """Take all rights in the namespace for a while. It counts if an operator felt it."""
+        before = sum(proxy.forbidden for proxy in self._proxies)
+        bindings = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{self._namespace}/rolebindings"
+        await self._insist("DELETE", f"{bindings}/{_OPERATOR}")
+        await asyncio.sleep(seconds)
+        await self._insist("POST", bindings, orjson.dumps(_binding(self._namespace)))
+        if sum(proxy.forbidden for proxy in self._proxies) > before:
+            self._plan.came_about(Kind.RIGHTS_LOST)
+
+    async def _insist(self, method: str, path: str, body: bytes | None = None) -> None:
+        """Send it until it is so: the server may be away, or have been when it answered."""
+        while True:
+            with suppress(TransportError):
+                answer = await self._admin.request(method, path, body=body, content_type=JSON)
+                if answer.status < 300 or answer.status in (404, 409):
+                    return
+            await asyncio.sleep(0.5)
 
     async def _fell(self, action: Fell) -> None:
         alive = [operator for operator in self._operators if operator.exit_code is None]
@@ -214,6 +241,32 @@ class _Schedule:
 
 def _namespace(seed: int) -> str:
     return f"schedule-{seed}"
+
+
+def _needed(namespace: str) -> list[dict[str, Any]]:
+    """A namespace in which operators may do what they have to."""
+    everything = ["lmos.eclipse", "events.k8s.io", "coordination.k8s.io"]
+    rules = [
+        {"apiGroups": everything, "resources": ["*"], "verbs": ["*"]},
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]},
+    ]
+    metadata = {"name": _OPERATOR, "namespace": namespace}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules},
+        _binding(namespace),
+    ]
+
+
+def _binding(namespace: str) -> dict[str, Any]:
+    account = {"kind": "ServiceAccount", "name": "lmos-operator", "namespace": "lmos"}
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": _OPERATOR, "namespace": namespace},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": _OPERATOR},
+        "subjects": [account],
+    }
 
 
 async def _later(seconds: float, operator: OperatorProcess) -> None:
