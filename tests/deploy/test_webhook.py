@@ -7,6 +7,7 @@ rest is of the chart.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pytest
 import trustme
 import yaml
 
+from lmos.operator.guard import CONTROLLERS
 from lmos.testing.processes import free_port
 from tests.deploy.chart import Helm
 from tests.deploy.granting import Grant
@@ -127,8 +129,24 @@ def test_by_default_changes_pass_while_no_operator_answers(watch: Callable[..., 
     assert watched.kubectl("apply", "-f", "-", stdin=_AGENT) == "agent.lmos.eclipse/billing created\n"
 
 
-def test_a_namespace_can_go_with_all_that_is_in_it(watch: Callable[..., Watched]) -> None:
+@pytest.mark.parametrize("answers", [True, False], ids=["asked", "away"])
+def test_a_namespace_can_go_with_all_that_is_in_it(watch: Callable[..., Watched], *, answers: bool) -> None:
     watched = watch("deny", "Fail")
     watched.resolve()
+    if not answers:
+        watched.operator.process.stop()
 
     watched.kubectl("delete", "namespace", watched.namespace, "--timeout=25s")
+
+
+def test_the_api_server_need_not_ask_about_whom_the_operator_lets_pass(helm: Helm) -> None:
+    admission = {"mode": "deny", "certificate": {"existingSecret": "mine", "caBundle": "Qg=="}}
+    manifests = helm.render({"operator": {"admission": admission}})
+
+    (configuration,) = manifests.of("ValidatingWebhookConfiguration")
+    (condition,) = [
+        condition["expression"]
+        for condition in configuration["webhooks"][0]["matchConditions"]
+        if condition["name"] == "not-kubernetes-itself"
+    ]
+    assert set(re.findall("'(.*?)'", condition)) == CONTROLLERS
