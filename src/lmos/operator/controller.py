@@ -29,7 +29,8 @@ from lmos.telemetry.spans import tracer
 
 __all__ = ["Controller", "Reconcile", "Requeue", "TerminalError"]
 
-DEFAULT_WORKERS: Final = 8
+DEFAULT_WORKERS: Final = 32
+"""Of a controller: some Agents wait for servers that do not answer; and answers that come together cost less CPU."""
 RECONCILE_TIMEOUT: Final = 120.0
 """Seconds: longer than two writes to an API server that answers each at its last moment."""
 

@@ -45,8 +45,6 @@ _RESYNC: Final = (600.0, 1200.0)
 """Seconds between two rounds over all objects, chosen anew each time: drift that no event told of is put right then."""
 _AGENT: Final = "agent"
 _CHANNEL: Final = "channel"
-_ASKING: Final = 16
-"""Agents reconciled at once at least: some of them wait for servers that do not answer."""
 _CRASHED: Final = "the operator crashed; its log says why, and a restart resumes its work"
 
 
@@ -61,7 +59,6 @@ class _Duty:
     name: str
     reconcile: Reconcile[Name]
     names: Callable[[], Iterable[Name]]
-    workers: int
 
 
 class Manager:
@@ -93,6 +90,7 @@ class Manager:
         scopes = (ALL_NAMESPACES,) if ALL_NAMESPACES in namespaces else tuple(dict.fromkeys(namespaces))
         self._election = election = election or AlwaysLeading()
         self._delays = base_delay, max_delay
+        self._workers = workers
         self._views = views = Views()
         self._agents = [Informer(store, views.agents, scope, self._agent_changed) for scope in scopes]
         self._catalog = Catalog(views.channels, views.routings)
@@ -123,8 +121,8 @@ class Manager:
         channels = ChannelReconciler(writing, clock, views, recorder, platform_host=platform_host)
         # In the order in which they feed each other: `settled` drains them one after the other.
         self._duties = (
-            _Duty(_AGENT, agents.reconcile, views.agent_names, max(workers, _ASKING)),
-            _Duty(_CHANNEL, channels.reconcile, views.channels.names, workers),
+            _Duty(_AGENT, agents.reconcile, views.agent_names),
+            _Duty(_CHANNEL, channels.reconcile, views.channels.names),
         )
         # Those of the current term; changes outside of a term are found in the caches when the next one begins.
         self._queues: dict[str, KeyQueue[Name]] = {}
@@ -275,7 +273,7 @@ class Manager:
                 term.start_soon(self._until_deposed, term.cancel_scope)
                 term.start_soon(self._resync)
                 self._controllers = [
-                    Controller(duty.name, self._queues[duty.name], duty.reconcile, workers=duty.workers)
+                    Controller(duty.name, self._queues[duty.name], duty.reconcile, workers=self._workers)
                     for duty in self._duties
                 ]
                 async with anyio.create_task_group() as controllers:

@@ -27,8 +27,8 @@ __all__ = ["Endpoint", "HttpTransport"]
 _CONNECT_SECONDS: Final = 10.0
 _KEEP_SECONDS: Final = 60.0
 """Idle connections: a lull between reconciles must not cost a handshake; API servers wait for some minutes."""
-_REQUESTS: Final = 32
-"""At once: 16 workers, and room for leases, events and lists. Streams do not count, or many watches would block all."""
+_REQUESTS: Final = 80
+"""At once: of 2 x 32 workers, with room for the Lease, events and lists. Streams, which may be many, do not count."""
 _LARGE: Final = 2**20
 """Bodies of more bytes go out in pieces, with room for others in between: aiohttp warns of larger ones."""
 _UNAUTHORIZED: Final = 401
