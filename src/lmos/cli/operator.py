@@ -21,6 +21,9 @@ __all__ = ["operator"]
 PATIENCE_SECONDS: Final = 30.0
 """How long a reader may take nothing of what it is sent."""
 
+GARBAGE: Final = (10_000, 10, 10)
+"""When CPython looks for cycles of objects: there are few, and at its default of 700 a reconcile has it look twice."""
+
 Namespaces = Annotated[
     str | None,
     Parameter(help="Namespaces to watch, comma-separated; all when none is named. [env var: LMOS_NAMESPACES]"),
@@ -112,12 +115,15 @@ def operator(
             "the admission webhook has no certificate",
             "name PEM files with --admission-cert and --admission-key (LMOS_ADMISSION_CERT, LMOS_ADMISSION_KEY)",
         )
+    import gc
+
     import uvloop
 
     from lmos.cli.serving_log import configure_log
     from lmos.telemetry.export import exporting
 
     configure_log(settings)
+    gc.set_threshold(*GARBAGE)
     with exporting("lmos-operator"):
         uvloop.run(_run(settings))
 

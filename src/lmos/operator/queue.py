@@ -8,7 +8,7 @@ thread-safe: one event loop uses it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Final, Generic, TypeVar
 
 from lmos.operator import metrics
@@ -50,7 +50,7 @@ class KeyQueue(Generic[K]):
         self._retries = metrics.QUEUE_RETRIES.labels(name)
         self._seconds = metrics.QUEUE_SECONDS.labels(name)
         self._work_seconds = metrics.QUEUE_WORK_SECONDS.labels(name)
-        self._time = _now
+        self._time: Callable[[], float] = _now
         # Computed when they are read: a worker that hangs never comes back to tell how long it has been at it.
         metrics.QUEUE_UNFINISHED_SECONDS.labels(name).set_function(self.unfinished)
         metrics.QUEUE_LONGEST_SECONDS.labels(name).set_function(self.longest)
@@ -82,7 +82,7 @@ class KeyQueue(Generic[K]):
         if key in self._working:
             self._dirty.add(key)
             return
-        self._waiting[key] = _now()
+        self._waiting[key] = self._time()
         self._queue.put_nowait(key)
         self._adds.inc()
         self._depth.inc()
@@ -93,7 +93,8 @@ class KeyQueue(Generic[K]):
         if key is None or self._closed:
             self._queue.put_nowait(None)  # the other workers end too
             raise QueueClosed
-        self._time = asyncio.get_running_loop().time
+        if self._time is _now:  # before CPython 3.12 asking for the loop is a system call
+            self._time = asyncio.get_running_loop().time
         now = self._time()
         self._seconds.observe(now - self._waiting.pop(key))
         self._depth.dec()
@@ -165,7 +166,7 @@ class KeyQueue(Generic[K]):
     def _again(self, key: K) -> bool:
         """Take `key` from the worker; true when a change came meanwhile, so that it waits again."""
         if (began := self._working.pop(key, None)) is not None:
-            self._work_seconds.observe(_now() - began)
+            self._work_seconds.observe(self._time() - began)
         if key not in self._dirty:
             return False
         self._dirty.discard(key)

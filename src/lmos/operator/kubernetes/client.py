@@ -12,10 +12,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from random import random
 from typing import Any, Final, cast
 
 import orjson
+from prometheus_client import Counter, Histogram
 
 from lmos.operator import metrics
 from lmos.operator.base import StoreError
@@ -209,8 +211,15 @@ class Client:
         await asyncio.sleep(min(_MAX_DELAY, max(asked, backoff)))
 
     def _observe(self, call: _Call, code: str, began: float) -> None:
-        metrics.CLIENT_REQUESTS.labels(code, call.method).inc()
-        metrics.CLIENT_SECONDS.labels(call.method).observe(asyncio.get_running_loop().time() - began)
+        requests, seconds = _measured(code, call.method)
+        requests.inc()
+        seconds.observe(asyncio.get_running_loop().time() - began)
+
+
+@lru_cache(maxsize=128)
+def _measured(code: str, method: str) -> tuple[Counter, Histogram]:
+    # Finding a metric by its labels takes longer than counting.
+    return metrics.CLIENT_REQUESTS.labels(code, method), metrics.CLIENT_SECONDS.labels(method)
 
 
 def _allow() -> None:
