@@ -5,7 +5,7 @@ UV := $(BIN)/uv
 READY := .venv/.ready
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 
-.PHONY: setup demo check format testcluster test differential faults bench bench-operator docs image lock clean
+.PHONY: setup demo check format testcluster test differential faults bench bench-operator gate docs image lock clean
 .DEFAULT_GOAL := setup
 
 setup: $(READY)
@@ -54,6 +54,10 @@ bench: setup
 # On the test cluster, beside kopf: half an hour.
 bench-operator: setup
 	$(BIN)/python -m benchmarks.operator
+
+# What a reconcile costs beside kopf, compared with what is recorded: a minute.
+gate: setup
+	$(BIN)/python -m benchmarks.operator.gate
 
 docs: setup
 	$(BIN)/zensical build --clean --strict

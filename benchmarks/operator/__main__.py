@@ -9,19 +9,15 @@ import argparse
 import asyncio
 import json
 import sys
-import tempfile
 from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import uvloop
 
 from benchmarks.operator import page
-from benchmarks.operator.bench import Bench
-from benchmarks.operator.customer import Customer
+from benchmarks.operator.bench import on_a_new_cluster
 from benchmarks.record import Session, machine
-from tools.testcluster import API_SERVER, Cluster, definitions
 
 PARTS = ("starting", "reconciling", "gate", "converging", "cold", "fanout", "changes", "failover", "stream")
 
@@ -29,16 +25,10 @@ PARTS = ("starting", "reconciling", "gate", "converging", "cold", "fanout", "cha
 async def measured(part: str, *, scale: float, rounds: int | None) -> dict[str, Any]:
     """The figures of one part, on a control plane of its own."""
     session = Session(part)
-    with (
-        tempfile.TemporaryDirectory(prefix="lmos-bench-") as folder,
-        Cluster(parts=API_SERVER, crds=definitions()) as cluster,
-    ):
-        async with Customer(cluster.kubeconfig()) as customer:
-            bench = Bench(cluster, customer, Path(folder), scale=scale)
-            if rounds is not None:
-                bench.rounds = rounds
-            await import_module(f"benchmarks.operator.{part}").measure(bench, session)
-        server = json.loads(cluster.kubectl("version", "-o", "json"))["serverVersion"]["gitVersion"]
+    options = {} if rounds is None else {"rounds": rounds}
+    async with on_a_new_cluster(scale=scale, **options) as bench:
+        await import_module(f"benchmarks.operator.{part}").measure(bench, session)
+        server = json.loads(bench.cluster.kubectl("version", "-o", "json"))["serverVersion"]["gitVersion"]
     session.show()
     return {
         "started": session.started,

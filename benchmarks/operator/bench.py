@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from benchmarks.operator.customer import Customer
 from benchmarks.processes import LMOS, cpu_seconds, free_port
 from lmos.testing.processes import ChildProcess
-from tools.testcluster import API, Cluster
+from tools.testcluster import API, API_SERVER, Cluster, definitions
 
-__all__ = ["Bench", "Subject"]
+__all__ = ["Bench", "Subject", "on_a_new_cluster"]
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -99,3 +101,14 @@ class Bench:
             if ready_url:
                 child.answering(ready_url)
             yield Subject(child, psutil.Process(child.pid))
+
+
+@asynccontextmanager
+async def on_a_new_cluster(**options: Any) -> AsyncGenerator[Bench]:
+    """A `Bench` with `options` on a control plane of its own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="lmos-bench-") as folder,
+        Cluster(parts=API_SERVER, crds=definitions()) as cluster,
+    ):
+        async with Customer(cluster.kubeconfig()) as customer:
+            yield Bench(cluster, customer, Path(folder), **options)

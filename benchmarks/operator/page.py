@@ -55,7 +55,8 @@ status is about them. API latency is the time until the sender's own watch tells
     ),
     "failover": (
         "Failover",
-        "Two operators with the default Lease (15/10/2 s); a change is made when the leader ends.",
+        """Two operators with the default Lease (15/10/2 s). The time runs from the signal until the other one leads
+and has reconciled a change that is made then.""",
     ),
     "stream": (
         "A long run",
