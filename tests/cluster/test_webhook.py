@@ -16,7 +16,6 @@ from tests.cluster.guarded import guarding
 from tests.cluster.operators import OperatorProcess, agent_manifest, channel_manifest
 from tests.cluster.plugin import Kubectl, StartCluster
 from tools.testcluster import WHOLE, Access, KubectlFailed
-from tools.testcluster.parts import CONTROLLERS
 
 AGENT, CHANNEL = agent_manifest("billing", "bill"), channel_manifest("web", "bill")
 NEXT = AGENT.replace("version: 1.0.0", "version: 0.9.0")
@@ -158,8 +157,7 @@ def test_the_operators_own_writes_pass(guard: Guard, kubectl: Kubectl, namespace
 
 @pytest.mark.timeout(120)
 def test_namespaces_and_owned_objects_go_though_they_are_guarded(new_cluster: StartCluster, tmp_path: Path) -> None:
-    own_accounts = {CONTROLLERS: ["--use-service-account-credentials=true"]}
-    cluster = new_cluster(parts=WHOLE, crds=[crds_yaml()], flags=own_accounts)
+    cluster = new_cluster(parts=WHOLE, crds=[crds_yaml()])
     cluster.kubectl("create", "namespace", "guarded")
     with guarding(cluster, "guarded", tmp_path, "deny"):
 

@@ -113,6 +113,7 @@ def _controllers(site: Site) -> list[str]:
     return [
         *_client(site),
         f"--controllers={','.join(_CONTROLLERS)}",
+        "--use-service-account-credentials=true",  # as kubeadm does: each is a user of its own, with its own rights
         f"--service-account-private-key-file={site.folder / 'accounts.key'}",
         f"--root-ca-file={site.credentials.authority}",
     ]
