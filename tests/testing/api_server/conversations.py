@@ -110,7 +110,7 @@ class Conversation:
             return found
         text = _USER.sub('User "USER"', _TIME.sub("TIME", found))
         for known, name in self._names.items():
-            text = re.sub(rf"\b{re.escape(known)}\b", name, text)
+            text = re.sub(rf"(?<![\w-]){re.escape(known)}(?![\w-])", name, text)  # no version within a uid
         return text
 
 
