@@ -165,8 +165,8 @@ async def test_an_apply_names_its_manager_and_takes_fields_over_only_by_force() 
     await client(script).apply(PATH, {"a": 1}, field_manager="m", force=False)
     first, second = script.asked
     assert (first.method, first.content_type, first.body) == ("PATCH", "application/apply-patch+yaml", {"a": 1})
-    assert first.query == {"fieldManager": "m", "force": "true"}
-    assert second.query == {"fieldManager": "m", "force": "false"}
+    assert first.query == {"fieldManager": "m", "force": "true", "fieldValidation": "Ignore"}
+    assert second.query == {"fieldManager": "m", "force": "false", "fieldValidation": "Ignore"}
 
 
 async def test_a_delete_may_be_bound_to_one_object() -> None:

@@ -67,6 +67,13 @@ async def test_texts_are_stored_as_they_are(store: KubernetesStore, namespace: s
     assert await store.get("Agent", namespace, "a") == written
 
 
+async def test_a_field_that_the_schema_does_not_know_is_refused(client: Client, namespace: str) -> None:
+    body: Json = {"apiVersion": "lmos.eclipse/v1", "kind": "Agent", "metadata": {"name": "a"}, "spec": {"hue": "blue"}}
+
+    with pytest.raises(Invalid, match=r"\.spec\.hue: field not declared in schema"):
+        await client.apply(api_resource("Agent").path(namespace, "a"), body, field_manager="people")
+
+
 # Field managers
 
 

@@ -38,6 +38,11 @@ _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
 _NOT_YAML: Final = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]")
 """An apply is read as YAML, which refuses these characters of JSON texts, or takes them for the end of a line."""
+_READ_ONCE: Final = {"fieldValidation": "Ignore"}
+"""Or the server reads an apply twice, the second time to look for members that are there twice, which ours never are.
+
+Fields that the schema does not know are refused either way.
+"""
 _JSON: Final = "application/json"
 
 _ATTEMPTS: Final = 5
@@ -111,7 +116,7 @@ class Client:
 
     async def apply(self, path: str, body: Json, *, field_manager: str, force: bool = True) -> Json:
         """Server-side apply; `force` takes over fields that other managers own, else they are a `Conflict`."""
-        query = {"fieldManager": field_manager, "force": "true" if force else "false"}
+        query = {"fieldManager": field_manager, "force": "true" if force else "false", **_READ_ONCE}
         patch = _NOT_YAML.sub(_escape, _encoded(path, body))
         return await self._json(_Call("PATCH", path, query, patch, _APPLY))
 
