@@ -22,7 +22,7 @@ PATIENCE_SECONDS: Final = 30.0
 """How long a reader may take nothing of what it is sent."""
 
 GARBAGE: Final = (10_000, 10, 10)
-"""When CPython looks for cycles of objects: there are few, and at its default of 700 a reconcile has it look twice."""
+"""When CPython looks for cycles of objects: there are few, so less often than by default, at 700 new objects."""
 
 Namespaces = Annotated[
     str | None,

@@ -93,7 +93,7 @@ class KeyQueue(Generic[K]):
         if key is None or self._closed:
             self._queue.put_nowait(None)  # the other workers end too
             raise QueueClosed
-        if self._time is _now:  # before CPython 3.12 asking for the loop is a system call
+        if self._time is _now:  # asking for the loop is a system call on CPython 3.11
             self._time = asyncio.get_running_loop().time
         now = self._time()
         self._seconds.observe(now - self._waiting.pop(key))
